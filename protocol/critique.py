@@ -1,0 +1,64 @@
+"""What the Critic is asked and answers, and the gate's verdict: is it real, and what now?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from protocol.experiment import Digest, Directive, Entry
+from protocol.message import Message, Part
+from protocol.score import PairedTest, Score, Scored
+
+
+class CritiqueRequest(Message):
+    """Is it real, and what now?"""
+
+    type: Literal["critique_request"] = "critique_request"
+    entry: Entry
+    scored: Scored | None = None
+    """None when the experiment gave no model."""
+    digest: Digest
+    open_strategies: tuple[str, ...]
+    target: float | None = None
+
+    def headline(self) -> str:
+        return f"is {self.entry.experiment.id} real, and what now?"
+
+
+class Critique(Message):
+    """The Critic's judgement; the gate has the last word on `promote`."""
+
+    type: Literal["critique"] = "critique"
+    experiment: str
+    verdict: Literal["promote", "hold", "reject"]
+    reason: str
+    directive: Directive
+
+    def headline(self) -> str:
+        return f"{self.verdict} {self.experiment}: {self.reason}. Next {self.directive.kind}: {self.directive.reason}"
+
+
+class Check(Part):
+    """One condition of the gate, with its figure."""
+
+    name: str
+    passed: bool
+    figure: str
+
+
+class Verdict(Message):
+    """The admission gate's decision on one candidate, with all its figures."""
+
+    type: Literal["verdict"] = "verdict"
+    candidate: str
+    incumbent: str | None
+    admitted: bool
+    score: Score
+    incumbent_score: Score | None = None
+    paired: PairedTest | None = None
+    noise_floor: float
+    checks: tuple[Check, ...]
+
+    def headline(self) -> str:
+        word = "admits" if self.admitted else "refuses"
+        told = "; ".join(f"{'✓' if c.passed else '✗'} {c.name}: {c.figure}" for c in self.checks)
+        return f"the gate {word} {self.candidate}. {told}"

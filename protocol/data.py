@@ -1,0 +1,143 @@
+"""What the Data Curator is asked and answers: which rows to train on, and why not the others."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from protocol.brief import Task
+from protocol.message import Message, Part
+
+Split = Literal["dev", "test"]
+
+
+class OverlapRequest(Message):
+    """To the scorer: how many of these rows also stand in a held-out split? It reveals counts, and for `dev`
+    and `test` alike which of the *given* rows to drop; never a held-out row."""
+
+    type: Literal["overlap_request"] = "overlap_request"
+    name: str
+    path: str
+    """A JSONL file of rows with `prompt` and `completion`."""
+
+    def headline(self) -> str:
+        return f"does {self.name} overlap with dev or test?"
+
+
+class Overlap(Message):
+    """Counts of rows of a source that stand in the held-out splits, exactly (after case and space are
+    normalised) or nearly (word 8-grams shared, GPT-3 appendix C, arXiv:2005.14165)."""
+
+    type: Literal["overlap"] = "overlap"
+    name: str
+    rows: int
+    dev_exact: int
+    dev_near: int
+    test_exact: int
+    test_near: int
+    drop: tuple[int, ...] = ()
+    """Positions (0-based) of the given rows that overlap with either split."""
+
+    def headline(self) -> str:
+        return (
+            f"{self.name}: {self.dev_exact + self.dev_near} of {self.rows} rows overlap with dev, "
+            f"{self.test_exact + self.test_near} with test"
+        )
+
+
+class CurateRequest(Message):
+    """What shall we train on?"""
+
+    type: Literal["curate_request"] = "curate_request"
+    task: Task
+    folder: str
+    task_folder: str
+    data_folder: str | None = None
+    base_model: str
+    round: int = 0
+
+    def headline(self) -> str:
+        return "what shall we train on, out of " + ", ".join(source.name for source in self.task.data)
+
+
+class SourceProfile(Part):
+    """One source in figures. Shares are fractions of its rows."""
+
+    name: str
+    rows: int
+    bytes: int
+    columns: tuple[str, ...]
+    license: str | None = None
+    prompt_tokens_p50: float = 0.0
+    prompt_tokens_max: int = 0
+    answer_tokens_p50: float = 0.0
+    answer_tokens_max: int = 0
+    token_unit: Literal["tokens", "characters"] = "tokens"
+    distinct_answers: int = 0
+    empty: int = 0
+    """Rows with an empty prompt or answer, or a column missing."""
+    exact_duplicates: int = 0
+    near_duplicates: int = 0
+    conflicts: int = 0
+    """Rows whose prompt stands with another answer elsewhere (this source, others, dev)."""
+    compared: int = 0
+    """Rows whose prompt stands anywhere else at all: the base of `conflicts`."""
+    label_noise: float | None = None
+    """Estimated share of wrong answers; None where there is no evidence."""
+    label_noise_evidence: str = ""
+    overlap: Overlap | None = None
+    error: str | None = None
+    """Why the source could not be read, else None."""
+
+
+Fault = Literal["leaking", "mislabelled", "duplicated", "unreadable", "empty", "licence", "conflicting", "too_long"]
+
+
+class Rejection(Part):
+    """A source, or some rows of it, that will not be trained on."""
+
+    source: str
+    fault: Fault
+    rows: int
+    whole: bool
+    """True when the whole source was rejected, False when only these rows were dropped."""
+    reason: str
+
+
+class Contamination(Part):
+    """The verdict on the mixture as it will be trained on."""
+
+    clean: bool
+    rows_checked: int
+    test_overlap: int
+    dev_overlap: int
+    method: str = "exact match after normalisation, and shared word 8-grams"
+
+
+class Mixture(Part):
+    """The rows to train on."""
+
+    name: str
+    path: str
+    """JSONL with `prompt`, `completion`, `answer` and the row's own columns under `row`."""
+    sha256: str
+    rows: int
+    weights: dict[str, int]
+    """Rows taken from each source."""
+    prompt_tokens_max: int
+    answer_tokens_max: int
+
+
+class DataPlan(Message):
+    """What to train on, what was rejected and why, and whether it is clean."""
+
+    type: Literal["data_plan"] = "data_plan"
+    profiles: tuple[SourceProfile, ...]
+    mixture: Mixture
+    rejected: tuple[Rejection, ...] = ()
+    contamination: Contamination
+    summary: str = ""
+
+    def headline(self) -> str:
+        clean = "clean" if self.contamination.clean else "CONTAMINATED"
+        told = "; ".join(f"{r.source}: {r.fault}, {r.rows} rows" for r in self.rejected)
+        return f"{self.mixture.rows} rows to train on, {clean}" + (f". Rejected: {told}" if told else "")

@@ -1,0 +1,186 @@
+"""Jobs and what they say: accepted, started, metric, log, checkpoint, alert, finished, failed, cancelled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from protocol.message import Message, Part
+
+
+class JobSpec(Part):
+    """What a job is made of. Whoever runs it needs nothing else."""
+
+    files: dict[str, str]
+    """Name → text of the files to write into the job's folder (the script, its config)."""
+    argv: tuple[str, ...]
+    """Script and its arguments, run by Python inside the job's folder: `("sft.py", "--config", "config.yaml")`."""
+    output: str = "model"
+    """Folder, inside the job's, that holds the trained model in the end."""
+    reads: tuple[str, ...] = ()
+    """Absolute paths of the models and data it reads."""
+    seconds: float
+    """Training is stopped, and saved, after so long."""
+    grace: float = 20.0
+    """How much longer the whole job may take (loading, saving) before it is killed."""
+    memory_gb: float | None = None
+    gpus: int = 0
+
+
+class Job(Message):
+    """A job in the queue."""
+
+    type: Literal["job"] = "job"
+    id: str
+    run: str
+    experiment: str
+    queue: str = "default"
+    folder: str
+    """Absolute path of the job's own folder."""
+    spec: JobSpec
+    attempt: int = 0
+
+    def headline(self) -> str:
+        return f"job {self.id}: {' '.join(self.spec.argv)} ({self.spec.seconds:.0f} s)"
+
+
+class JobEvent(Message):
+    """Base of what a job says."""
+
+    job: str
+    experiment: str
+    at: float
+    """Unix time, seconds."""
+
+
+class JobAccepted(JobEvent):
+    """A worker has taken the job from the queue."""
+
+    type: Literal["job_accepted"] = "job_accepted"
+    worker: str
+    device: str
+    delivery: int = 1
+
+    def headline(self) -> str:
+        return f"{self.experiment} accepted by {self.worker} ({self.device})"
+
+
+class JobStarted(JobEvent):
+    """The job's process runs."""
+
+    type: Literal["job_started"] = "job_started"
+    pid: int
+    warm_start_s: float
+    """From the take-up of the job to the first line of its script."""
+    resumed_from: str | None = None
+
+    def headline(self) -> str:
+        again = f", resumed from {self.resumed_from}" if self.resumed_from else ""
+        return f"{self.experiment} started in {self.warm_start_s:.2f} s{again}"
+
+
+class JobMetric(JobEvent):
+    """Figures of one logging step of the trainer."""
+
+    type: Literal["job_metric"] = "job_metric"
+    step: int
+    max_steps: int
+    values: dict[str, float]
+
+    def headline(self) -> str:
+        return f"{self.experiment} step {self.step}/{self.max_steps} " + " ".join(
+            f"{name}={value:.4g}" for name, value in self.values.items()
+        )
+
+
+class JobLog(JobEvent):
+    """Lines that the job printed."""
+
+    type: Literal["job_log"] = "job_log"
+    lines: tuple[str, ...]
+
+    def headline(self) -> str:
+        return f"{self.experiment}: {self.lines[-1] if self.lines else ''}"
+
+
+class JobCheckpoint(JobEvent):
+    """A checkpoint was written."""
+
+    type: Literal["job_checkpoint"] = "job_checkpoint"
+    step: int
+    path: str
+
+    def headline(self) -> str:
+        return f"{self.experiment} checkpoint at step {self.step}"
+
+
+class JobAlert(JobEvent):
+    """Something is wrong with a job, with the evidence; `kill` says that it is stopped for it."""
+
+    type: Literal["job_alert"] = "job_alert"
+    rule: str
+    evidence: str
+    kill: bool
+
+    def headline(self) -> str:
+        return f"{self.experiment}: {self.rule} ({self.evidence})" + (", killed" if self.kill else "")
+
+
+class JobFinished(JobEvent):
+    """The job ended well and its model is whole."""
+
+    type: Literal["job_finished"] = "job_finished"
+    model: str
+    steps: int
+    seconds: float
+    train_seconds: float
+    loss: float | None = None
+    stopped_early: bool = False
+    """True when the time limit, not the last step, ended the training."""
+
+    def headline(self) -> str:
+        loss = f", loss {self.loss:.3f}" if self.loss is not None else ""
+        return f"{self.experiment} trained {self.steps} steps in {self.seconds:.0f} s{loss}"
+
+
+class JobFailed(JobEvent):
+    """The job ended badly."""
+
+    type: Literal["job_failed"] = "job_failed"
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str
+    evidence: tuple[str, ...] = ()
+    """The last lines of its output."""
+    seconds: float = 0.0
+
+    def headline(self) -> str:
+        return f"{self.experiment} failed: {self.reason}"
+
+
+class JobCancelled(JobEvent):
+    """The job was stopped on request; `model` names what it saved, if anything."""
+
+    type: Literal["job_cancelled"] = "job_cancelled"
+    reason: str
+    model: str | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+    def headline(self) -> str:
+        return f"{self.experiment} cancelled: {self.reason}"
+
+
+class CancelJob(Message):
+    """Stop a job, waiting or running. With `save` it may write its model first."""
+
+    type: Literal["cancel_job"] = "cancel_job"
+    job: str
+    experiment: str
+    reason: str
+    save: bool = False
+
+    def headline(self) -> str:
+        return f"stop {self.experiment}: {self.reason}"
+
+
+JobEnd = JobFinished | JobFailed | JobCancelled

@@ -1,0 +1,67 @@
+"""Everything that can be said, as one discriminated union on `type`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from protocol import brief, control, critique, data, experiment, job, research, schedule, score
+from protocol.message import Message
+
+AnyMessage = Annotated[
+    brief.Brief
+    | research.ReviewRequest
+    | research.Review
+    | data.OverlapRequest
+    | data.Overlap
+    | data.CurateRequest
+    | data.DataPlan
+    | experiment.ProposeRequest
+    | experiment.Proposals
+    | schedule.ScheduleRequest
+    | schedule.Schedule
+    | schedule.RungCheck
+    | schedule.RungVerdict
+    | schedule.DiagnoseRequest
+    | schedule.Diagnosis
+    | job.Job
+    | job.JobAccepted
+    | job.JobStarted
+    | job.JobMetric
+    | job.JobLog
+    | job.JobCheckpoint
+    | job.JobAlert
+    | job.JobFinished
+    | job.JobFailed
+    | job.JobCancelled
+    | job.CancelJob
+    | score.PrepareEval
+    | score.EvalReady
+    | score.ScoreRequest
+    | score.Scored
+    | score.ShipRequest
+    | score.Shipped
+    | critique.CritiqueRequest
+    | critique.Critique
+    | critique.Verdict
+    | control.RunStarted
+    | control.FloorBanked
+    | control.StrategyClosed
+    | control.Refused
+    | control.Tell
+    | control.CancelRun
+    | control.RunEnded
+    | control.Working
+    | control.Failure
+    | control.DeadLetter,
+    Field(discriminator="type"),
+]
+
+ANY_MESSAGE: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
+
+KINDS: dict[str, type[Message]] = {
+    kind.model_fields["type"].default: kind
+    for kind in AnyMessage.__origin__.__args__  # type: ignore[attr-defined]
+}
+"""Tag → class, in the order of the union."""

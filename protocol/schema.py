@@ -1,0 +1,126 @@
+"""The protocol as documents: JSON Schema (draft 2020-12) of the envelope, and AsyncAPI 3.0 of the channels.
+
+Enough for a role to be written in another language. Called by `postdocs schema`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocol import control, critique, data, experiment, research, schedule, score, subjects
+from protocol.envelope import Envelope
+from protocol.message import Message
+from protocol.messages import KINDS
+
+ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
+    "reviewer": ((research.ReviewRequest, research.Review),),
+    "curator": ((data.CurateRequest, data.DataPlan),),
+    "engineer": ((experiment.ProposeRequest, experiment.Proposals),),
+    "experimentalist": (
+        (schedule.ScheduleRequest, schedule.Schedule),
+        (schedule.RungCheck, schedule.RungVerdict),
+        (schedule.DiagnoseRequest, schedule.Diagnosis),
+    ),
+    "critic": ((critique.CritiqueRequest, critique.Critique),),
+    "scorer": (
+        (score.PrepareEval, score.EvalReady),
+        (score.ScoreRequest, score.Scored),
+        (data.OverlapRequest, data.Overlap),
+        (score.ShipRequest, score.Shipped),
+    ),
+}
+"""Service → (request, reply) pairs it answers."""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the envelope, with every message under `$defs`."""
+    return Envelope.model_json_schema() | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def _name(kind: type[Message]) -> str:
+    return str(kind.model_fields["type"].default)
+
+
+def _reference(kind: type[Message]) -> dict[str, str]:
+    return {"$ref": f"#/components/messages/{_name(kind)}"}
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3.0.0 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
+    schema = json_schema()
+    channels: dict[str, Any] = {
+        "journal": {
+            "address": subjects.said("{run}", "{type}", "{id}"),
+            "parameters": {"run": {}, "type": {"enum": list(KINDS)}, "id": {}},
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in KINDS},
+        },
+        "jobs": {
+            "address": subjects.jobs("{queue}", "{job}"),
+            "parameters": {"queue": {}, "job": {}},
+            "messages": {"job": {"$ref": "#/components/messages/job"}},
+        },
+    }
+    operations: dict[str, Any] = {
+        "follow_journal": {"action": "receive", "channel": {"$ref": "#/channels/journal"}},
+        "take_jobs": {"action": "receive", "channel": {"$ref": "#/channels/jobs"}},
+    }
+    for service, pairs in ASKED.items():
+        kinds = {_name(kind): kind for pair in pairs for kind in pair} | {
+            "working": control.Working,
+            "failure": control.Failure,
+        }
+        channels[service] = {
+            "address": subjects.ask(service),
+            "messages": {name: _reference(kind) for name, kind in kinds.items()},
+        }
+        for request, reply in pairs:
+            operations[f"{service}_{_name(request)}"] = _operation(service, request, reply)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "postdocs", "version": "0.1.0"},
+        "channels": channels,
+        "operations": operations,
+        "components": {
+            "messages": {
+                name: {
+                    "name": name,
+                    "contentType": "application/json",
+                    "payload": {"allOf": [{"$ref": "#/components/schemas/Envelope"}], "title": kind.__name__},
+                }
+                for name, kind in KINDS.items()
+            },
+            "schemas": _schemas(schema),
+        },
+    }
+
+
+def _operation(service: str, request: type[Message], reply: type[Message]) -> dict[str, Any]:
+    """A service receives the request, beats with `working`, and answers with the reply or a `failure`."""
+    channel = f"#/channels/{service}"
+    answers = [_name(reply), "working", "failure"]
+    return {
+        "action": "receive",
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{_name(request)}"}],
+        "reply": {
+            "channel": {"$ref": channel},
+            "messages": [{"$ref": f"{channel}/messages/{name}"} for name in answers],
+        },
+    }
+
+
+def _schemas(schema: dict[str, Any]) -> dict[str, Any]:
+    """The envelope and its parts as AsyncAPI component schemas, references moved along."""
+    parts = {key: value for key, value in schema.items() if key not in ("$defs", "$schema")}
+    flat = {"Envelope": parts, **schema.get("$defs", {})}
+    return _moved(flat)  # type: ignore[no-any-return]
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _moved(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_moved(value) for value in node]
+    if isinstance(node, str) and node.startswith("#/$defs/"):
+        return node.replace("#/$defs/", "#/components/schemas/")
+    return node
