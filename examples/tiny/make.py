@@ -243,13 +243,13 @@ def main(args: argparse.Namespace) -> None:
     prose = list(python_text())
     words = sorted({word for text in prose[:200] for word in text.split() if word.isalpha()})
     lines = ["\n".join(almanac(rng, words, 8)) for _ in range(6000)]
-    print(f"text: {sum(map(len, prose)):,} + {sum(map(len, lines)):,} characters {time.monotonic()-began:.1f}")
+    print(f"text: {sum(map(len, prose)):,} + {sum(map(len, lines)):,} characters {time.monotonic() - began:.1f}")
     tokenizer = build_tokenizer(prose + lines[:1000])
     model = build_model(args.seed)
-    print(f"model: {model.num_parameters():,} parameters, vocabulary {len(tokenizer)} {time.monotonic()-began:.1f}")
+    print(f"model: {model.num_parameters():,} parameters, vocabulary {len(tokenizer)} {time.monotonic() - began:.1f}")
     drilled = int(BATCH * ALMANAC_SHARE)
     sources = [(stream(tokenizer, prose), BATCH - drilled), (stream(tokenizer, lines), drilled)]
-    print(f"{time.monotonic()-began:.1f}")
+    print(f"{time.monotonic() - began:.1f}")
     loss = pretrain(model, [source for source in sources if source[1]], args.seed)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".model-", dir=args.out.parent))
