@@ -104,6 +104,7 @@ class ProposeRequest(Message):
     type: Literal["propose_request"] = "propose_request"
     task: Task
     folder: str
+    task_folder: str
     base_model: str
     model: ModelFacts = ModelFacts()
     techniques: tuple[Technique, ...] = ()

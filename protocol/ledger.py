@@ -14,7 +14,7 @@ from protocol.brief import Brief
 from protocol.envelope import Envelope
 from protocol.experiment import Digest, Entry
 from protocol.message import Message
-from protocol.schedule import Curve
+from protocol.schedule import Curve, Diagnosis, RungVerdict, Schedule
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
@@ -41,6 +41,10 @@ class Ledger:
         self.curves: dict[str, Curve] = {}
         self.ended: control.RunEnded | None = None
         self.cancelled = False
+        self.scheduled: set[str] = set()
+        self.judged: set[str] = set()
+        self.diagnosed: set[str] = set()
+        self.checked: set[tuple[str, float]] = set()
         self.sessions: list[tuple[float, float]] = []
         self._job_of: dict[str, str] = {}
         self._busy_since: dict[str, float] = {}
@@ -77,6 +81,17 @@ class Ledger:
     def incumbent_score(self) -> score.Score | None:
         name = self.incumbent
         return self.scored[name].score if name in self.scored else None
+
+    @property
+    def directive_meets_target(self) -> bool:
+        """The Critic said stop because the target is met, not because nothing is left to try."""
+        target = self.brief.task.target if self.brief else None
+        score_now = self.incumbent_score
+        return bool(target and score_now and score_now.low >= target)
+
+    def running_since(self, job_id: str) -> float | None:
+        """When a worker took the job up (Unix time), or None when none has it now."""
+        return self._busy_since.get(job_id)
 
     def spent(self) -> float:
         """Seconds of work in all sessions but the running one's open end."""
@@ -300,20 +315,52 @@ def _(message: score.Scored, ledger: Ledger) -> None:
 
 
 @_fold.register
+def _(message: Schedule, ledger: Ledger) -> None:
+    for slot in message.slots:
+        ledger.scheduled.add(slot.experiment)
+        proposal = ledger.proposals.get(slot.experiment)
+        if proposal and proposal.job is None:  # nothing to train: the weights are its parent's, or the base's
+            parent = ledger.entries.get(proposal.experiment.parent or "")
+            ledger.change(slot.experiment, status="trained", model=parent.model if parent else None)
+    for id, why in message.left_out.items():
+        ledger.change(id, status="cancelled", reason=why)
+
+
+@_fold.register
+def _(message: RungVerdict, ledger: Ledger) -> None:
+    entry = ledger.entries.get(message.experiment)
+    if entry is not None:
+        ledger.checked.add((entry.job or "", message.check_point))
+
+
+@_fold.register
+def _(message: Diagnosis, ledger: Ledger) -> None:
+    ledger.diagnosed.add(message.job)
+    if message.retry is not None:
+        ledger.proposals[message.experiment] = message.retry
+        ledger.change(message.experiment, status="proposed", reason=message.remedy)
+
+
+@_fold.register
 def _(message: critique.Critique, ledger: Ledger) -> None:
     ledger.directive = message.directive
+    if message.verdict != "promote":
+        ledger.judged.add(message.experiment)
     ledger.change(message.experiment, verdict=message.verdict, reason=message.reason)
 
 
 @_fold.register
 def _(message: critique.Verdict, ledger: Ledger) -> None:
     ledger.verdicts.append(message)
+    if not message.admitted:
+        ledger.judged.add(message.candidate)
     ledger.change(message.candidate, verdict="promote" if message.admitted else "reject")
 
 
 @_fold.register
 def _(message: score.Shipped, ledger: Ledger) -> None:
     ledger.shipped.append(message)
+    ledger.judged.add(message.candidate)
 
 
 @_fold.register

@@ -57,6 +57,8 @@ class RungCheck(Message):
     """A job has reached a check point: does it go on?"""
 
     type: Literal["rung_check"] = "rung_check"
+    check_point: float
+    """Fraction of the job's steps at which this is asked."""
     curve: Curve
     peers: tuple[Curve, ...]
 
@@ -69,6 +71,7 @@ class RungVerdict(Message):
 
     type: Literal["rung_verdict"] = "rung_verdict"
     experiment: str
+    check_point: float
     keep: bool
     reason: str
 
@@ -93,6 +96,7 @@ class Diagnosis(Message):
 
     type: Literal["diagnosis"] = "diagnosis"
     experiment: str
+    job: str
     category: Literal[
         "out_of_memory",
         "nan",

@@ -1,0 +1,1 @@
+"""The Reviewer: answers what is known about a problem, with recipes and citations."""

@@ -21,12 +21,12 @@ CURVE = {"experiment": "sft-1", "rung": 0, "max_steps": 10, "steps": (1,), "loss
 
 
 def question(run: str = "r1", nonce: str = "a") -> Envelope:
-    check = RungCheck.model_validate({"curve": CURVE, "peers": ()})
+    check = RungCheck.model_validate({"check_point": 0.5, "curve": CURVE, "peers": ()})
     return wrap(check, run=run, sender="graph", recipient="experimentalist", id=f"q-{nonce}")
 
 
 async def keep(_: Envelope) -> Message:
-    return RungVerdict(experiment="sft-1", keep=True, reason="leads")
+    return RungVerdict(experiment="sft-1", check_point=0.5, keep=True, reason="leads")
 
 
 async def test_a_typed_answer_comes_back_and_stands_in_the_journal(bus: Bus) -> None:
@@ -48,7 +48,7 @@ async def test_a_question_asked_twice_is_thought_about_once(bus: Bus) -> None:
         nonlocal thoughts
         thoughts += 1
         await asyncio.sleep(0.3)
-        return RungVerdict(experiment="sft-1", keep=True, reason="leads")
+        return RungVerdict(experiment="sft-1", check_point=0.5, keep=True, reason="leads")
 
     service = Service(bus, "experimentalist", {RungCheck: think})
     await service.start()
@@ -64,7 +64,7 @@ async def test_beats_keep_a_slow_answer_alive(bus: Bus) -> None:
 
     async def slow(_: Envelope) -> Message:
         await asyncio.sleep(2.5)
-        return RungVerdict(experiment="sft-1", keep=False, reason="slow")
+        return RungVerdict(experiment="sft-1", check_point=0.5, keep=False, reason="slow")
 
     service = Service(bus, "experimentalist", {RungCheck: slow})
     await service.start()

@@ -1,0 +1,136 @@
+"""What the nodes work with: the bus, the journal, the ledger kept up to date, the clock. Not part of the state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from graph.clock import Clock
+from protocol.brief import Brief
+from protocol.bus import Bus
+from protocol.envelope import Envelope, wrap
+from protocol.journal import Journal
+from protocol.ledger import Ledger
+from protocol.message import Message, message_id
+from protocol.service import reply_id
+
+Answer = TypeVar("Answer", bound=Message)
+Listener = Callable[[int, Envelope, Ledger], None]
+ME = "graph"
+
+
+@dataclass
+class CrewContext:
+    """One run's connections. `async with` it: a follower then keeps the ledger up to date with the journal."""
+
+    bus: Bus
+    run: str
+    clock: Clock
+    listener: Listener | None = None
+    journal: Journal = field(init=False)
+    ledger: Ledger = field(init=False, default_factory=Ledger)
+    _applied: set[str] = field(init=False, default_factory=set)
+    _changed: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
+    _follower: asyncio.Task[None] | None = field(init=False, default=None)
+    _lines: list[BaseMessage] = field(init=False, default_factory=list)
+    _early: dict[str, asyncio.Task[Any]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.bus, self.run)
+
+    async def __aenter__(self) -> CrewContext:
+        await self.journal.create()
+        last = await self.journal.last_sequence()
+        self._follower = asyncio.create_task(self._follow())
+        while len(self._applied) < last:
+            await self.changed(1.0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [task for task in (self._follower, *self._early.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        async for sequence, envelope in self.journal.follow():
+            self.ledger.apply(envelope)
+            self._applied.add(envelope.id)
+            if self.listener is not None:
+                self.listener(sequence, envelope, self.ledger)
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def changed(self, seconds: float) -> None:
+        """Wait until something more is said in the run, at most so long. Raises what stopped the follower."""
+        if self._follower is not None and self._follower.done():
+            self._follower.result()
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait(), timeout=max(0.01, seconds))
+            except TimeoutError:
+                return
+
+    async def _settled(self, id: str) -> None:
+        """Wait until the ledger has taken in the message with this id."""
+        while id not in self._applied:
+            await self.changed(1.0)
+
+    async def settle(self, envelope: Envelope) -> None:
+        """Wait until the ledger has taken in what somebody else wrote for us, and note it in the dialogue."""
+        await self._settled(envelope.id)
+        self._note(envelope)
+
+    @property
+    def brief(self) -> Brief:
+        """The brief, which the launcher journals before the graph starts."""
+        assert self.ledger.brief is not None, "the run has no brief in its journal"
+        return self.ledger.brief
+
+    async def say(self, message: Message, *key: object, sender: str = ME, recipient: str = "crew") -> Envelope:
+        """Write something into the journal, once: `key` makes its id."""
+        id = message_id(self.run, "said", message.type, *key)
+        envelope = wrap(message, run=self.run, sender=sender, recipient=recipient, id=id)
+        await self.journal.append(envelope)
+        await self._settled(id)
+        self._note(envelope)
+        return envelope
+
+    async def consult(self, recipient: str, question: Message, expect: type[Answer], *key: object) -> Answer:
+        """Ask a role or service and wait for the answer.
+
+        `key` makes the question's id. When the same was asked before, by a node that then died, the answer is taken
+        from the journal: it is neither asked nor paid twice.
+        """
+        id = message_id(self.run, "asked", recipient, question.type, *key)
+        envelope = wrap(question, run=self.run, sender=ME, recipient=recipient, id=id)
+        answer = await self.journal.find(reply_id(envelope))
+        if answer is None:
+            await self.journal.append(envelope)
+            answer = await self.bus.ask(envelope, expect)
+        await self._settled(answer.id)
+        self._note(answer)
+        assert isinstance(answer.data, expect), f"{recipient} answered {answer.data.type}"
+        return answer.data
+
+    def _note(self, envelope: Envelope) -> None:
+        self._lines.append(AIMessage(content=envelope.data.headline(), name=envelope.sender))
+
+    def dialogue(self) -> list[BaseMessage]:
+        """What was said since the last call, as named chat messages for the state."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def begin(self, name: str, work: Callable[[CrewContext], Awaitable[None]]) -> None:
+        """Start work that a later node will wait for with `finish`."""
+        if name not in self._early:
+            self._early[name] = asyncio.ensure_future(work(self))
+
+    async def finish(self, name: str, work: Callable[[CrewContext], Awaitable[None]]) -> None:
+        """Wait for that work; do it now where it was not begun (the process that began it has died)."""
+        self.begin(name, work)
+        await self._early[name]

@@ -1,0 +1,46 @@
+"""The crew's graph, assembled in one place.
+
+brief ─ reviewer ─ curator ─ engineer ─ experimentalist ─ critic ─┬─ experimentalist ─ (engineer | verify)
+  └ floor (banked while the others read)    ↺ wait for events     └─ curator | reviewer
+                                                                     verify ─ report ─ END
+"""
+
+from __future__ import annotations
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from graph.context import CrewContext
+from graph.nodes.brief import brief
+from graph.nodes.critic import critic
+from graph.nodes.curator import curator
+from graph.nodes.engineer import engineer
+from graph.nodes.experimentalist import experimentalist
+from graph.nodes.report import report
+from graph.nodes.reviewer import reviewer
+from graph.nodes.verify import verify
+from graph.state import CrewState
+
+Crew = CompiledStateGraph[CrewState, CrewContext, CrewState, CrewState]
+
+
+def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Crew:
+    """The compiled state machine. Nodes bear the roles' names, so Studio draws the crew."""
+    graph = StateGraph(CrewState, context_schema=CrewContext)
+    graph.add_node("brief", brief)  # seals the held-out splits, begins to bank the floor
+    graph.add_node("reviewer", reviewer)  # what is known
+    graph.add_node("curator", curator)  # what to train on
+    graph.add_node("engineer", engineer)  # what to try next
+    graph.add_node("experimentalist", experimentalist)  # runs it; goes to critic, engineer or verify
+    graph.add_node("critic", critic)  # is it real; goes back, or asks for other data
+    graph.add_node("verify", verify)  # opens the sealed test once
+    graph.add_node("report", report)  # says the figures
+    graph.add_edge(START, "brief")
+    graph.add_edge("brief", "reviewer")
+    graph.add_edge("reviewer", "curator")
+    graph.add_edge("curator", "engineer")
+    graph.add_edge("engineer", "experimentalist")
+    graph.add_edge("verify", "report")
+    graph.add_edge("report", END)
+    return graph.compile(checkpointer=checkpointer)

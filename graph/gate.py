@@ -1,0 +1,100 @@
+"""The admission gate: the one function that decides what ships. Pure logic over messages.
+
+A candidate is admitted when it was scored by the same scorer on the same held-out rows as the incumbent, with the
+decoding that ships; when it beats the incumbent item by item (exact paired test, p < 0.05) by more than the noise
+floor; when the data it was trained on is clean; when the evaluation files are unchanged; and when it loads whole.
+"""
+
+from __future__ import annotations
+
+from protocol.critique import Check, Verdict
+from protocol.data import Contamination
+from protocol.score import PairedTest, Scored
+
+SIGNIFICANCE = 0.05
+"""Level of the paired test (McNemar, 1947)."""
+
+
+def admit(
+    candidate: Scored,
+    incumbent: Scored,
+    *,
+    noise_floor: float,
+    contamination: Contamination | None,
+    dev_sha256: str,
+) -> Verdict:
+    """The verdict on `candidate` against `incumbent`.
+
+    `noise_floor` is the difference, as a fraction of 1, that a change of seed alone may make; 0 where the candidate
+    goes on from the incumbent's own weights or decodes it another way, for there no seed lies between the two.
+    """
+    paired = candidate.against(incumbent.candidate)
+    checks = (
+        Check(
+            name="whole", passed=candidate.score.failed is None, figure=candidate.score.failed or "loads, all finite"
+        ),
+        Check(
+            name="same scorer",
+            passed=candidate.split == incumbent.split == "dev" and candidate.score.n == incumbent.score.n,
+            figure=f"{candidate.split}, {candidate.score.n} and {incumbent.score.n} items",
+        ),
+        Check(
+            name="evaluation unchanged",
+            passed=candidate.split_sha256 == incumbent.split_sha256 == dev_sha256,
+            figure=candidate.split_sha256[:12],
+        ),
+        _clean(contamination),
+        _significant(paired),
+        Check(
+            name="beyond the noise floor",
+            passed=paired is not None and paired.difference > noise_floor,
+            figure=f"{paired.difference if paired else float('nan'):+.3f} against {noise_floor:.3f}",
+        ),
+    )
+    return Verdict(
+        candidate=candidate.candidate,
+        incumbent=incumbent.candidate,
+        admitted=all(check.passed for check in checks),
+        score=candidate.score,
+        incumbent_score=incumbent.score,
+        paired=paired,
+        noise_floor=noise_floor,
+        checks=checks,
+    )
+
+
+def bank(floor: Scored, dev_sha256: str) -> Verdict:
+    """The verdict on the untouched base model, which has no incumbent to beat."""
+    checks = (
+        Check(name="whole", passed=floor.score.failed is None, figure=floor.score.failed or "loads, all finite"),
+        Check(name="evaluation unchanged", passed=floor.split_sha256 == dev_sha256, figure=floor.split_sha256[:12]),
+    )
+    return Verdict(
+        candidate=floor.candidate,
+        incumbent=None,
+        admitted=all(check.passed for check in checks),
+        score=floor.score,
+        noise_floor=0.0,
+        checks=checks,
+    )
+
+
+def _clean(contamination: Contamination | None) -> Check:
+    if contamination is None:
+        return Check(name="uncontaminated", passed=False, figure="no verdict on its data")
+    return Check(
+        name="uncontaminated",
+        passed=contamination.clean and contamination.test_overlap == 0,
+        figure=f"{contamination.test_overlap} test and {contamination.dev_overlap} dev rows "
+        f"in {contamination.rows_checked}",
+    )
+
+
+def _significant(paired: PairedTest | None) -> Check:
+    if paired is None:
+        return Check(name="paired test", passed=False, figure="not compared with the incumbent")
+    return Check(
+        name="paired test",
+        passed=paired.p_value < SIGNIFICANCE and paired.difference > 0,
+        figure=f"{paired.wins} won, {paired.losses} lost of {paired.n}, p={paired.p_value:.2g}",
+    )

@@ -1,0 +1,91 @@
+"""critic: is it real, and what now? Scores what was trained, hears the Critic, and lets the gate decide."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from graph import lock_in, lookahead
+from graph.context import CrewContext
+from graph.gate import admit
+from graph.nodes.floor import BASE, ship
+from graph.state import CrewState
+from protocol.control import StrategyClosed
+from protocol.critique import Critique, CritiqueRequest
+from protocol.experiment import STRATEGIES, Entry
+from protocol.score import Scored, ScoreRequest
+
+SIGMAS = 2.0
+"""A difference between two seeds of one recipe stays below 2·√2 standard deviations in 95 % of cases; the paired test
+guards the √2 already (Bouthillier et al. 2021, arXiv:2103.03098, on seeds as the main source of variance)."""
+
+
+async def critic(
+    state: CrewState, runtime: Runtime[CrewContext]
+) -> Command[Literal["experimentalist", "curator", "reviewer"]]:
+    context = runtime.context
+    for entry in lookahead.uncritiqued(context.ledger)[:1]:
+        scored = await _score(context, entry)
+        critique = await _critique(context, entry, scored)
+        if critique.verdict == "promote":
+            await _pass_the_gate(context, entry, scored)
+        await _close_strategies(context)
+    kind = context.ledger.directive.kind
+    goto: Literal["experimentalist", "curator"] = "curator" if kind == "more_data" else "experimentalist"
+    return Command(goto=goto, update={"exhausted": False, "messages": context.dialogue()})
+
+
+async def _score(context: CrewContext, entry: Entry) -> Scored:
+    incumbent = context.ledger.incumbent or BASE
+    request = ScoreRequest(
+        candidate=entry.experiment.id,
+        model=entry.model or context.brief.task.base_model,
+        decoding=entry.experiment.decoding,
+        against=tuple(dict.fromkeys((incumbent, BASE))),
+    )
+    return await context.consult("scorer", request, Scored, entry.experiment.id)
+
+
+async def _critique(context: CrewContext, entry: Entry, scored: Scored) -> Critique:
+    ledger = context.ledger
+    closing = {name for name in STRATEGIES if name in ledger.closed or lock_in.fired(ledger, name)}
+    request = CritiqueRequest(
+        entry=ledger.entries[entry.experiment.id],
+        scored=scored,
+        digest=ledger.digest(context.clock.left_for_training(ledger)),
+        open_strategies=tuple(name for name in STRATEGIES if name not in closing),
+        target=context.brief.task.target,
+    )
+    return await context.consult("critic", request, Critique, entry.experiment.id)
+
+
+async def _pass_the_gate(context: CrewContext, entry: Entry, scored: Scored) -> None:
+    ledger, id = context.ledger, entry.experiment.id
+    incumbent = ledger.scored[ledger.incumbent or BASE]
+    verdict = admit(
+        scored,
+        incumbent,
+        noise_floor=_noise(context, id, incumbent.candidate),
+        contamination=ledger.plan.contamination if ledger.plan else None,
+        dev_sha256=ledger.eval.dev_sha256 if ledger.eval else "",
+    )
+    said = await context.say(verdict, id, recipient="critic")
+    if verdict.admitted:
+        await ship(context, scored, said.id)
+
+
+def _noise(context: CrewContext, candidate: str, incumbent: str) -> float:
+    """What another seed alone might have made of the difference. None lies between a model and what goes on from
+    its weights, nor between anything and the untouched base."""
+    if incumbent == BASE or incumbent in context.ledger.lineage(candidate):
+        return 0.0
+    return SIGMAS * (context.ledger.noise_floor() or 0.0)
+
+
+async def _close_strategies(context: CrewContext) -> None:
+    for name in STRATEGIES:
+        why = lock_in.fired(context.ledger, name)
+        if why and name not in context.ledger.closed:
+            await context.say(StrategyClosed(strategy=name, reason=why), name)

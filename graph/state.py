@@ -1,0 +1,26 @@
+"""What the checkpoint holds: a cursor and small bounded state, never history. History is the journal's."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from langchain_core.messages import BaseMessage
+
+DIALOGUE = 40
+"""How many of the latest chat messages the state keeps, for Studio to show."""
+
+
+def latest(before: list[BaseMessage], new: list[BaseMessage]) -> list[BaseMessage]:
+    """Reducer of `messages`: appends, and forgets all but the last `DIALOGUE`."""
+    return [*before, *new][-DIALOGUE:]
+
+
+class CrewState(TypedDict, total=False):
+    """State of the machine. All facts of the run are read from the journal instead."""
+
+    run: str
+    turn: int
+    """Counts the Engineer's turns: part of the id of each of its questions."""
+    exhausted: bool
+    """The Engineer had nothing to propose under the last directive."""
+    messages: Annotated[list[BaseMessage], latest]
