@@ -128,6 +128,7 @@ class Brief(Message):
     data_folder: str | None = None
     """What `--data` gave."""
     minds: dict[str, str] = {}
+    seed: int = 0
 
     def headline(self) -> str:
         goal = f"target {self.task.target:.2f}" if self.task.target else "as good as it gets"

@@ -112,6 +112,8 @@ class ProposeRequest(Message):
     decoding: Decoding
     digest: Digest
     directive: Directive
+    seed: int = 0
+    """Of the run: what is drawn at random begins here."""
     slots: int = 1
     """How many experiments to propose at most."""
     tells: tuple[str, ...] = ()

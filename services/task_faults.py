@@ -120,7 +120,7 @@ def _shown(node: yaml.Node) -> str:
         if node.tag == _YAML + "null":
             return "empty"
         text = node.value if len(node.value) <= 60 else node.value[:57] + "…"
-        return repr(text) if node.style or not re.fullmatch(r"[-+.\w]+", text) or not text[:1].isdigit() else text
+        return text if not node.style and re.fullmatch(r"[-+]?\d[-\w.]*", text) else repr(text)
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
@@ -147,7 +147,7 @@ def _in_scalar(node: yaml.ScalarNode, loc: Loc, line: int) -> Iterator[Fault]:
         yield Fault(line, f"{spell(loc)} is {node.value}, and {told}")
         return
     try:
-        yaml.constructor.SafeConstructor().construct_object(node)  # type: ignore[no-untyped-call]
+        yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         reason = getattr(error, "problem", None) or str(error)
         yield Fault(line, f"{spell(loc)} is {_shown(node)}, which cannot be read ({reason}): put it in quotes")

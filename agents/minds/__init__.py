@@ -1,0 +1,1 @@
+"""The minds that a role can think with."""

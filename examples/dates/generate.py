@@ -130,9 +130,10 @@ def wrong(iso: str, rng: Random) -> str:
 def duplicated(rows: int, seed: int) -> list[Row]:
     """Right labels, but most rows are an exact or a near copy of another."""
     rng = Random(f"copies-{seed}")
-    found = right("duplicated", max(1, int(rows * DISTINCT_SHARE)), seed)
-    for number in range(rows - len(found)):
-        row = rng.choice(found)
+    originals = right("duplicated", max(1, int(rows * DISTINCT_SHARE)), seed)
+    found = list(originals)
+    for number in range(rows - len(originals)):
+        row = rng.choice(originals)
         text = row["text"] if number % 2 else near_copy(row["text"], rng)
         found.append({"text": text, "iso": row["iso"]})
     return found

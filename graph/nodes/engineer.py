@@ -45,6 +45,7 @@ def _request(context: CrewContext, left: float) -> ProposeRequest:
         decoding=answer_decoding(context),
         digest=ledger.digest(left),
         directive=ledger.directive,
+        seed=told.seed,
         slots=max(1, AHEAD - under_way),
         tells=tuple(ledger.tells[-10:]),
     )

@@ -10,7 +10,7 @@ from langgraph.types import Command
 from graph import lookahead
 from graph.context import CrewContext
 from graph.state import CrewState
-from protocol import queue, subjects
+from protocol import queue
 from protocol.control import Refused
 from protocol.envelope import wrap
 from protocol.experiment import Entry
@@ -70,7 +70,7 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
 
 async def _diagnose(context: CrewContext, entry: Entry) -> None:
     job = entry.job or ""
-    end = await context.journal.find(message_id(job, "end"))
+    end = await context.journal.find(queue.end_id(job))
     assert end is not None and isinstance(end.data, JobFailed), f"{job} has failed, but its journal has no end"
     request = DiagnoseRequest(entry=entry, proposal=context.ledger.proposals[entry.experiment.id], failure=end.data)
     await context.consult("experimentalist", request, Diagnosis, job)
@@ -89,8 +89,5 @@ async def _check(context: CrewContext, entry: Entry, point: float) -> None:
 
 async def stop_job(context: CrewContext, entry: Entry, reason: str) -> None:
     """Cancel a job, waiting or running: journaled for a worker that has not seen it yet, then called out."""
-    cancel = CancelJob(job=entry.job or "", experiment=entry.experiment.id, reason=reason)
-    id = message_id(entry.job, "cancel")
-    envelope = wrap(cancel, run=context.run, sender="experimentalist", recipient="worker", id=id)
-    await context.journal.append(envelope)
-    await context.bus.publish(subjects.cancel(cancel.job), envelope)
+    request = CancelJob(job=entry.job or "", experiment=entry.experiment.id, reason=reason)
+    await queue.cancel(context.bus, request, run=context.run, sender="experimentalist")

@@ -1,0 +1,1 @@
+"""The scorer: a process of its own, the only reader of the test split, and the only writer of `final_model/`."""

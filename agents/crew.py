@@ -1,0 +1,42 @@
+"""Puts roles on the bus: each answers its requests through its AutoGen agent and its mind. Started by services."""
+
+from __future__ import annotations
+
+from autogen_agentchat.messages import StructuredMessage
+from autogen_core import CancellationToken
+
+from agents.agent import RoleAgent
+from agents.mind import Mind
+from agents.role import Role
+from protocol.bus import Bus
+from protocol.envelope import Envelope, wrap
+from protocol.errors import PostdocsError
+from protocol.journal import Journal
+from protocol.message import Message, message_id
+from protocol.service import Service
+
+
+def serve(bus: Bus, role: Role, mind: Mind, run: str | None = None) -> Service:
+    """A service (not yet started) that answers for the role: for one run, or for all."""
+
+    async def handle(question: Envelope) -> Message:
+        async def ask(recipient: str, message: Message) -> Message:
+            return await _ask(bus, role, question, recipient, message)
+
+        agent = RoleAgent(role, mind, ask)
+        request = StructuredMessage[type(question.data)](content=question.data, source=question.sender)  # type: ignore[misc, operator]
+        response = await agent.on_messages([request], CancellationToken())
+        if not isinstance(response.chat_message, StructuredMessage):
+            raise PostdocsError(f"the {role.name} answered with {type(response.chat_message).__name__}, not a message")
+        reply: Message = response.chat_message.content
+        return reply
+
+    return Service(bus, role.name, {kind: handle for kind in role.answers}, run=run, about=role.about)
+
+
+async def _ask(bus: Bus, role: Role, question: Envelope, recipient: str, message: Message) -> Message:
+    """Ask somebody else in the course of answering; the id follows from the question, so a repeat is harmless."""
+    id = message_id(question.id, recipient, message.model_dump_json())
+    envelope = wrap(message, run=question.run, sender=role.name, recipient=recipient, causation=question.id, id=id)
+    await Journal(bus, question.run).append(envelope)
+    return (await bus.ask(envelope, Message)).data

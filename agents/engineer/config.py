@@ -1,0 +1,78 @@
+"""The `config.yaml` beside a job's script, and the files that go with it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import yaml
+
+from agents.engineer.plan import Recipe, View
+from protocol.experiment import Experiment
+from protocol.job import JobSpec
+
+LOAD_SECONDS = 3.0
+"""Of a job's time, loading and saving; what remains is trained."""
+LOAD_SHARE = 0.2
+"""… but never more than this share."""
+OUT_OF_REACH = 1_000_000
+"""`max_steps` of a job that is ended by the clock."""
+SAVES = 4
+"""Checkpoints in a job's time, for a job that loses its worker."""
+
+
+def train_seconds(experiment: Experiment) -> float:
+    """Seconds of a job that are spent in training steps."""
+    return round(experiment.seconds - min(LOAD_SECONDS, LOAD_SHARE * experiment.seconds), 1)
+
+
+def common(view: View, experiment: Experiment) -> Recipe:
+    """What every training job's config holds, under TRL's names."""
+    on_gpu = view.request.task.compute.gpus > 0
+    return {
+        "model_name_or_path": view.weights(experiment.parent),
+        "dtype": "bfloat16" if on_gpu else "float32",
+        "dataset_name": view.request.mixture.path,
+        "output_dir": "model",
+        "train_seconds": train_seconds(experiment),
+        "max_steps": OUT_OF_REACH,
+        "lr_scheduler_type": "constant",
+        "seed": experiment.seed,
+        "bf16": on_gpu,
+        "use_cpu": not on_gpu,
+        "gradient_checkpointing": on_gpu,
+        "logging_steps": 5,
+        "save_strategy": "steps",
+        "save_steps": 200,
+        "save_total_limit": 1,
+        "report_to": "none",
+        "dataloader_pin_memory": on_gpu,
+        "disable_tqdm": True,
+    }
+
+
+def reward(view: View) -> Recipe:
+    """What scripts that score completions themselves need."""
+    return {
+        "metric": view.request.task.metric,
+        "metric_folder": view.request.task_folder,
+        "stop": list(view.request.decoding.stop),  # type: ignore[dict-item]
+    }
+
+
+def job(view: View, experiment: Experiment, script: str, config: Recipe, with_metric: bool = False) -> JobSpec:
+    """A job that runs one of our scripts with this config."""
+    scripts = files("agents.engineer") / "scripts"
+    texts = {name: (scripts / name).read_text() for name in (script, "seconds_schedule.py")}
+    if with_metric:
+        texts["metric.py"] = (files("tools") / "metrics.py").read_text()
+    head = f"# {experiment.id}: {experiment.hypothesis}\n"
+    texts["config.yaml"] = head + yaml.safe_dump(config, sort_keys=False)
+    return JobSpec(
+        files=texts,
+        argv=(script, "--config", "config.yaml"),
+        output="model",
+        reads=(str(config["model_name_or_path"]), view.request.mixture.path),
+        seconds=experiment.seconds,
+        memory_gb=view.request.task.compute.memory_gb,
+        gpus=view.request.task.compute.gpus,
+    )

@@ -1,0 +1,111 @@
+"""Rejection sampling fine-tuning: sample answers, keep those that the task's metric finds right, train on them.
+
+    python rejection_sampling.py --config config.yaml
+    python rejection_sampling.py --config config.yaml --samples 8 --temperature 1.0
+
+RFT (Yuan et al. 2023, arXiv:2308.01825), STaR (Zelikman et al. 2022, arXiv:2203.14465). A third of the time goes into
+sampling, the rest into SFT on what was kept together with the given pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SAMPLING_SHARE = 0.33
+
+
+@dataclass
+class CrewArguments:
+    """What the crew adds to TRL's arguments."""
+
+    metric: str = "exact_match"
+    metric_folder: str = "."
+    stop: list[str] = field(default_factory=lambda: ["\n"])
+    samples: int = 4
+    """Answers sampled for each prompt."""
+    temperature: float = 0.8
+    max_new_tokens: int = 32
+    keep_given: bool = True
+    """Train on the given pairs too, beside the model's own right answers."""
+    train_seconds: float = 60.0
+    warmup_share: float = 0.05
+
+
+def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_args: Any) -> None:
+    import json
+    from pathlib import Path
+
+    from datasets import Dataset
+    from seconds_schedule import SecondsSchedule
+    from transformers import set_seed
+    from transformers.trainer_utils import get_last_checkpoint
+    from trl import SFTTrainer
+
+    set_seed(training_args.seed)
+    with Path(script_args.dataset_name).open() as lines:
+        given = list(map(json.loads, lines))
+    kept_file = Path(training_args.output_dir) / "accepted.jsonl"
+    if not kept_file.exists():  # a job that goes on from a checkpoint has sampled already
+        kept = _sample(given, crew_args, model_args.model_name_or_path)
+        kept_file.parent.mkdir(parents=True, exist_ok=True)
+        kept_file.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    rows = list(map(json.loads, kept_file.read_text().splitlines()))
+    if crew_args.keep_given or not rows:
+        rows += [{key: row[key] for key in ("prompt", "completion")} for row in given]
+
+    seconds = crew_args.train_seconds * (1 - SAMPLING_SHARE)
+    trainer = SFTTrainer(
+        model=model_args.model_name_or_path,
+        args=training_args,
+        train_dataset=Dataset.from_list(rows),
+        callbacks=[SecondsSchedule(seconds, training_args.learning_rate, crew_args.warmup_share)],
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(training_args.output_dir))
+    trainer.save_model(training_args.output_dir)
+
+
+def _sample(given: list[dict[str, Any]], crew_args: CrewArguments, model_name: str) -> list[dict[str, str]]:
+    """Right answers that the model finds by itself, each once a prompt, until the share of time is over."""
+    import time
+    from pathlib import Path
+
+    import torch
+    from metric import load
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    metric = load(crew_args.metric, Path(crew_args.metric_folder))
+    tokenizer = AutoTokenizer.from_pretrained(model_name, padding_side="left")
+    model = AutoModelForCausalLM.from_pretrained(model_name).to("cuda" if torch.cuda.is_available() else "cpu")
+    deadline = time.monotonic() + SAMPLING_SHARE * crew_args.train_seconds
+    kept: dict[tuple[str, str], None] = {}
+    size = max(1, 256 // crew_args.samples)
+    for start in range(0, len(given), size):
+        if time.monotonic() > deadline:
+            break
+        batch = given[start : start + size]
+        inputs = tokenizer([row["prompt"] for row in batch], return_tensors="pt", padding=True).to(model.device)
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                do_sample=True,
+                temperature=crew_args.temperature,
+                max_new_tokens=crew_args.max_new_tokens,
+                num_return_sequences=crew_args.samples,
+            )
+        texts = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        for position, text in enumerate(texts):
+            row = batch[position // crew_args.samples]
+            cut = text
+            for stop in crew_args.stop:
+                cut = cut.split(stop, 1)[0]
+            if metric(cut.strip(), row["answer"], row["row"]) >= 1.0:
+                kept[row["prompt"], cut] = None
+    return [{"prompt": prompt, "completion": completion} for prompt, completion in kept]
+
+
+if __name__ == "__main__":
+    from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser
+
+    main(*TrlParser((ScriptArguments, CrewArguments, SFTConfig, ModelConfig)).parse_args_and_config())

@@ -1,0 +1,15 @@
+"""The Experimentalist: what runs, for how long; does it go on; why did it fail?"""
+
+from __future__ import annotations
+
+from agents.experimentalist.diagnose import diagnose
+from agents.experimentalist.rungs import check
+from agents.experimentalist.schedule import schedule
+from agents.role import Role
+from protocol.schedule import DiagnoseRequest, RungCheck, ScheduleRequest
+
+ROLE = Role(
+    name="experimentalist",
+    about="schedules jobs, kills lost rungs, retries after diagnosis",
+    playbook={ScheduleRequest: schedule, RungCheck: check, DiagnoseRequest: diagnose},
+)

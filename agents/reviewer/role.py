@@ -1,0 +1,13 @@
+"""The Reviewer: what is known about this problem?"""
+
+from __future__ import annotations
+
+from agents.reviewer.playbook import review
+from agents.role import Role
+from protocol.research import ReviewRequest
+
+ROLE = Role(
+    name="reviewer",
+    about="tells what is known about a problem: techniques, each with recipe and citations",
+    playbook={ReviewRequest: review},
+)

@@ -1,0 +1,30 @@
+"""What a role is: a name, what it is asked, and a playbook that answers. Role packages define one `ROLE` each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.message import Message
+
+Ask = Callable[[str, Message], Awaitable[Message]]
+"""Ask another role or service by name, as part of one's own work; the answer's type is the asker's to check."""
+Answer = Callable[[Any, Ask], Awaitable[Message]]
+"""One entry of a playbook: (request, ask) → reply. `Any` because each takes the request type it is entered under."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A member of the crew."""
+
+    name: str
+    """Its name on the bus and in the dialogue: lower-case letters, digits, `_`."""
+    about: str
+    """One line: what it is for."""
+    playbook: Mapping[type[Message], Answer] = field(default_factory=dict)
+    """Request type → how it is answered without a language model: by rules, statistics and search."""
+
+    @property
+    def answers(self) -> tuple[type[Message], ...]:
+        return tuple(self.playbook)

@@ -1,0 +1,96 @@
+"""The processes of a run, kept alive: one that dies is started again, a bounded number of times.
+
+What a dead one was working on is not lost: requests are asked again under the same id, jobs are delivered again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from protocol.errors import PostdocsError
+from services.bus_server import Connection
+from services.child import die_with_parent
+
+MAX_RESTARTS = 5
+"""Of one child in one session; a service that dies so often has a fault that a restart does not mend."""
+STOP_SECONDS = 1.0
+"""Between the polite signal and the other; all that matters is in the journal and on disk by then."""
+BACKOFF_SECONDS = 0.5
+
+
+class ServiceDied(PostdocsError):
+    """A child process died again and again."""
+
+    def __init__(self, name: str, code: int, log: Path) -> None:
+        self.name, self.code, self.log = name, code, log
+        super().__init__(f"the {name} process died {MAX_RESTARTS + 1} times, last with code {code}: see {log}")
+
+
+@dataclass
+class Children:
+    """Starts, watches and stops the processes of one run."""
+
+    connection: Connection
+    logs: Path
+    _processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    _watchers: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self, name: str, *argv: str) -> None:
+        """Start `python ARGV…` and keep it alive. Its output goes to `logs/<name>.log`."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        await self._spawn(name, argv)
+        self._watchers.append(asyncio.create_task(self._keep(name, argv)))
+
+    async def _spawn(self, name: str, argv: tuple[str, ...]) -> None:
+        environment = dict(os.environ) | {
+            "POSTDOCS_BUS_URL": self.connection.url,
+            "POSTDOCS_BUS_TOKEN": self.connection.token or "",
+            "PYTHONUNBUFFERED": "1",
+        }
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self._processes[name] = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the launcher, which stops its children itself
+                preexec_fn=die_with_parent(),
+            )
+
+    async def _keep(self, name: str, argv: tuple[str, ...]) -> None:
+        for restarts in range(MAX_RESTARTS + 1):
+            code = await self._processes[name].wait()
+            if restarts == MAX_RESTARTS:
+                raise ServiceDied(name, code, self.logs / f"{name}.log")
+            await asyncio.sleep(BACKOFF_SECONDS * 2**restarts)
+            await self._spawn(name, argv)
+
+    async def failed(self) -> None:
+        """Return never; raise `ServiceDied` when a child cannot be kept alive."""
+        if self._watchers:
+            done, _ = await asyncio.wait(self._watchers, return_when=asyncio.FIRST_EXCEPTION)
+            for watcher in done:
+                watcher.result()
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Stop all, politely, then not."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        running = [process for process in self._processes.values() if process.returncode is None]
+        for process in running:
+            process.terminate()
+        waits = [asyncio.create_task(process.wait()) for process in running]
+        if waits:
+            await asyncio.wait(waits, timeout=STOP_SECONDS)
+        for process in running:
+            if process.returncode is None:
+                process.kill()
+        await asyncio.gather(*waits)

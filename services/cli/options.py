@@ -1,0 +1,37 @@
+"""Arguments and options that several commands share, so that they are spelt and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run: its id, an unambiguous beginning of it, or `latest`.")
+]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where the folders of the runs are.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every message.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Time to spend, in place of the task's: 90s, 5m, 10h.")
+]
+Model = Annotated[
+    list[str] | None, typer.Option("--model", metavar="M", help="Mind of the roles: `playbook` (needs no key).")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="A folder that holds the files that the task names.")
+]
+BusUrl = Annotated[
+    str | None, typer.Option("--bus", metavar="URL", help="A NATS server (nats://host:4222) in place of an own one.")
+]
+Worker = Annotated[
+    str,
+    typer.Option(
+        "--worker",
+        metavar="auto|local|none",
+        help="Who runs the jobs: `local` starts a worker here, `none` waits for others, `auto` is local without --bus.",
+    ),
+]
+
+DEFAULT_RUNS_DIR = Path("runs")

@@ -1,0 +1,49 @@
+"""`postdocs resume`: goes on with a run that was interrupted or killed."""
+
+from __future__ import annotations
+
+from services.cli.options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    Budget,
+    BusUrl,
+    Data,
+    Model,
+    RunName,
+    RunsDir,
+    Verbose,
+    Worker,
+)
+
+
+def command(
+    name: RunName = "latest",
+    budget: Budget = None,
+    model: Model = None,
+    data: Data = None,
+    bus: BusUrl = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    worker: Worker = "auto",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Go on with a run where it stopped; no experiment runs twice."""
+    from protocol.errors import BadInput
+    from services.cli.session import carry_out, options
+    from services.run_access import find_run, is_running
+
+    folder = find_run(runs_dir, name)
+    if is_running(folder):
+        raise BadInput(f"{folder.id} is running: see it with `postdocs watch {folder.id}`")
+    launch_options = options(
+        task=None,
+        task_path=None,
+        budget=budget,
+        model=model,
+        data=data,
+        bus=bus,
+        runs_dir=runs_dir,
+        run=folder.id,
+        worker=worker,
+    )
+    carry_out(launch_options, as_json=as_json, verbose=verbose)

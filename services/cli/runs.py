@@ -1,0 +1,39 @@
+"""`postdocs runs`: a table of the runs in a folder, from the files that each run keeps. Needs no bus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir
+
+
+def command(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
+    """List the runs: task, state, floor, test score, experiments, time."""
+    from services.cli.screen import console, print_json
+    from services.run_access import all_runs
+    from services.run_summary import summary
+
+    rows = [summary(folder) for folder in all_runs(runs_dir)]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        console().print(_table(rows))
+    else:
+        console().print(f"No run in {runs_dir} yet: begin one with `postdocs run TASK`.")
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table("run", "task", "state", "begun", box=None, pad_edge=False)
+    for name in ("floor", "best dev", "test", "target", "experiments", "seconds"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        figures = [_number(row[key]) for key in ("floor", "dev", "test", "target")]
+        counts = [str(row["experiments"]), "" if row["seconds"] is None else f"{row['seconds']:.0f}"]
+        table.add_row(row["run"], row["task"] or "?", row["state"], row["begun"] or "", *figures, *counts)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

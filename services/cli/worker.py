@@ -1,0 +1,20 @@
+"""`postdocs worker`: adds this machine to a bus as one that runs jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    bus: Annotated[str, typer.Option("--bus", metavar="URL", help="The NATS server: nats://host:4222.")],
+    queue: Annotated[str, typer.Option("--queue", help="Whose jobs to take.")] = "default",
+    slots: Annotated[int, typer.Option("--slots", min=1, help="How many jobs at once.")] = 1,
+    name: Annotated[str | None, typer.Option("--name", help="Name of this worker; the host's without.")] = None,
+) -> None:
+    """Take jobs from a bus and run them on this machine, until interrupted."""
+    from services.executor.__main__ import main
+
+    argv = ["--bus", bus, "--queue", queue, "--slots", str(slots)]
+    raise typer.Exit(main([*argv, "--name", name] if name else argv))

@@ -1,0 +1,59 @@
+"""The crew as a process of its own: every role that is installed, on the bus, each with its mind.
+
+    python -m services.crew --run RUN [--roles reviewer,curator]
+
+The bus comes from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN. Started by the launcher; SIGTERM stops it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from agents import registry
+from agents.crew import serve
+from agents.minds.playbook import PlaybookMind
+from protocol.bus import Bus
+from protocol.errors import PostdocsError
+
+
+async def work(args: argparse.Namespace) -> None:
+    """Serve until a signal says stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    names = args.roles.split(",") if args.roles else registry.names()
+    bus = await Bus.connect(args.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name="crew")
+    try:
+        roles = [registry.load(name) for name in names]
+        services = [serve(bus, role, PlaybookMind(role), args.run) for role in roles]
+        for service in services:
+            await service.start()
+        logging.info("serving %s", ", ".join(names))
+        await stop.wait()
+        for service in services:
+            await service.stop()
+    finally:
+        await bus.close()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s crew %(levelname)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m services.crew", description="Puts the roles on the bus.")
+    parser.add_argument("--run", help="serve this run only; without it, all runs on the bus")
+    parser.add_argument("--roles", default="", help="comma-separated names; all that are installed by default")
+    parser.add_argument("--bus", default=os.environ.get("POSTDOCS_BUS_URL", "nats://127.0.0.1:4222"))
+    try:
+        asyncio.run(work(parser.parse_args()))
+    except PostdocsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

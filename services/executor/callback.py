@@ -1,0 +1,101 @@
+"""What the executor adds to every Trainer in a job, without a change in its script: figures, and an end in time.
+
+Registered by the forked child before the script runs, in `transformers.trainer.DEFAULT_CALLBACKS`, from which each
+Trainer (and so each of TRL's) takes its first callbacks. It appends to `events.jsonl` in the job's folder.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import transformers.trainer
+from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
+from transformers.training_args import TrainingArguments
+
+from services.executor.events import Checkpoint, FileEvent, Metric, TrainBegan, TrainEnded
+
+
+class JobCallback(TrainerCallback):
+    """Writes what the Trainer does; ends the training at `stop_at` (monotonic), or when asked by SIGUSR1."""
+
+    def __init__(self, events: Path, stop_at: float) -> None:
+        self._file = events.open("a", buffering=1)  # a line at a time: the worker reads along
+        self.stop_at = stop_at
+        self.asked_to_stop = False
+        self._begun = self._last_step_end = time.monotonic()
+        self._loss: float | None = None
+        self._stopped = False
+
+    def write(self, event: FileEvent) -> None:
+        self._file.write(event.model_dump_json() + "\n")
+
+    def install(self) -> None:
+        """Register for every Trainer to come, and listen for SIGUSR1."""
+        transformers.trainer.DEFAULT_CALLBACKS.append(self)
+        signal.signal(signal.SIGUSR1, self._ask_to_stop)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self.asked_to_stop = True
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of a NaN
+        self._begun = self._last_step_end = time.monotonic()
+        self._loss, self._stopped = None, False
+        if state.is_world_process_zero:
+            self.write(TrainBegan(step=state.global_step, max_steps=state.max_steps))
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        now = time.monotonic()
+        step_seconds, self._last_step_end = now - self._last_step_end, now
+        last = state.global_step >= state.max_steps
+        # a GRPO step may take half a minute: the next one is not begun when it would end too late
+        if not last and (self.asked_to_stop or now + step_seconds > self.stop_at):
+            self._stopped = control.should_training_stop = True
+        if control.should_training_stop:
+            control.should_log = True  # so that the last loss is the last step's, whatever `logging_steps` is
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        values = {name: number for name, value in (logs or {}).items() if (number := _number(value)) is not None}
+        self._loss = values.get("loss", self._loss)
+        if values and state.is_world_process_zero:
+            self.write(Metric(step=state.global_step, max_steps=state.max_steps, values=values))
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            path = Path(str(args.output_dir)).resolve() / f"checkpoint-{state.global_step}"
+            self.write(Checkpoint(step=state.global_step, path=str(path)))
+        self._last_step_end = time.monotonic()  # saving is not part of a step
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self.write(
+                TrainEnded(
+                    step=state.global_step,
+                    seconds=time.monotonic() - self._begun,
+                    loss=self._loss,
+                    stopped_early=self._stopped,
+                )
+            )
+
+
+def _number(value: object) -> float | None:
+    """A figure as a float (tensors and NumPy scalars too); None for what is none."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,109 @@
+"""What a job's process does between the fork and the first line of its script. Called by the zygote in the child."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import io
+import os
+import random
+import runpy
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from services.executor.events import Running
+from services.executor.zygote_messages import Start
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+def live(start: Start, mask: set[int], close: Iterable[int]) -> NoReturn:
+    """Become the job, under the signal mask `mask`, without the zygote's own descriptors; never returns."""
+    code = 1
+    try:
+        _settle(start, close)
+        code = _run(start, mask)
+    except BaseException:  # nothing may climb into the zygote's loop, of which this process is a copy
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # the script may have closed them
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _settle(start: Start, close: Iterable[int]) -> None:
+    """Session, folder, output, signals: all that must not be shared with the zygote."""
+    os.setsid()
+    os.chdir(start.folder)
+    log = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for descriptor in (log, nothing, *close):
+        os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _run(start: Start, mask: set[int]) -> int:
+    """Run the script as `__main__`; the exit code that Python would end with."""
+    from services.executor.callback import JobCallback
+
+    callback = JobCallback(Path("events.jsonl"), start.stop_at)
+    callback.install()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # what came since the fork is delivered here
+    _set_threads(start.threads)
+    random.seed()  # the zygote's state would make every job draw the same numbers
+    import numpy
+
+    numpy.random.seed()
+    gc.enable()
+    script = start.argv[0]
+    sys.argv = list(start.argv)
+    sys.path[0] = str(Path(script).resolve().parent)
+    callback.write(Running(pid=os.getpid(), at=time.monotonic()))
+    try:
+        runpy.run_path(script, run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    _finish()
+    return code
+
+
+def _set_threads(threads: int) -> None:
+    """For torch here, and by the environment for what reads it later or is started from here."""
+    import torch
+
+    for name in THREADS:
+        os.environ[name] = str(threads)
+    torch.set_num_threads(threads)
+
+
+def _exit_code(end: SystemExit) -> int:
+    """As the interpreter does it: None is 0, a number itself, anything else is printed and 1."""
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _finish() -> None:
+    """What the interpreter does at its end, which `os._exit` leaves out (Py_FinalizeEx does these two first)."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()

@@ -1,0 +1,67 @@
+"""What every job is going to import, imported once: the reason why a forked job starts warm.
+
+Called by the zygote before it takes its first request. Nothing here may start a thread pool (a torch operation
+would: its OpenMP threads do not survive a fork, and the child would wait for them for ever) or touch CUDA (a context
+cannot be used after a fork).
+"""
+
+from __future__ import annotations
+
+import importlib
+
+MODULES = (
+    "torch",
+    "transformers",
+    "trl",
+    "datasets",
+    "peft",
+    "accelerate",
+)
+LAZY = {  # names that these packages import only when they are first asked for
+    "transformers": (
+        "AutoConfig",
+        "AutoModelForCausalLM",
+        "AutoTokenizer",
+        "DataCollatorForLanguageModeling",
+        "GenerationConfig",
+        "HfArgumentParser",
+        "LlamaForCausalLM",
+        "PreTrainedTokenizerFast",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "Trainer",
+        "TrainingArguments",
+    ),
+    "trl": (
+        "DPOConfig",
+        "DPOTrainer",
+        "GRPOConfig",
+        "GRPOTrainer",
+        "ModelConfig",
+        "SFTConfig",
+        "SFTTrainer",
+        "ScriptArguments",
+        "TrlParser",
+        "get_peft_config",
+        "get_quantization_config",
+    ),
+    "peft": ("LoraConfig", "PeftModel", "get_peft_model"),
+}
+
+SUBMODULES = (  # imported in the course of the first load_dataset, training and saving
+    "datasets.packaged_modules.json.json",
+    "torch.utils.serialization.config",
+    "services.executor.callback",
+)
+
+
+def preload() -> None:
+    """Import it all. Raises `ImportError` where the `train` extra is not installed."""
+    for name in MODULES:
+        importlib.import_module(name)
+    for package, names in LAZY.items():
+        module = importlib.import_module(package)
+        for name in names:
+            getattr(module, name)
+    for name in SUBMODULES:
+        importlib.import_module(name)

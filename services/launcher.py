@@ -1,0 +1,230 @@
+"""Launches a run: bus, scorer, crew and worker in one process tree, the state machine in this process.
+
+Called by `postdocs run` and `postdocs resume`. Whatever of it dies, the run can be resumed: all that was said is in
+the journal, the jobs in the queue, the cursor in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from langchain_core.runnables import RunnableConfig
+
+from graph import crew
+from graph.checkpoints import open_checkpoints
+from graph.clock import Clock
+from graph.context import CrewContext
+from graph.state import CrewState
+from protocol import queue
+from protocol.brief import Brief, Task
+from protocol.bus import Bus
+from protocol.control import RunEnded, RunStarted
+from protocol.envelope import Envelope, wrap
+from protocol.errors import BadInput, PostdocsError
+from protocol.journal import Journal
+from protocol.ledger import Ledger
+from protocol.message import Part, message_id
+from services import base_model
+from services.bus_server import Connection
+from services.children import Children
+from services.projection import Projection
+from services.report import write_report
+from services.run_access import external_bus, find_run, own_server
+from services.run_folder import RunFolder
+
+Listener = Callable[[int, Envelope, Ledger], None]
+NO_LIMIT = 10**9
+"""LangGraph's limit on supersteps; the budget is ours."""
+WORKER_PING_SECONDS = 1.0
+
+
+class Options(Part):
+    """What `run` and `resume` ask for."""
+
+    task: Task | None = None
+    """None when a run is resumed."""
+    task_path: Path | None = None
+    budget: float | None = None
+    """Seconds, instead of the task's."""
+    data: Path | None = None
+    bus: str | None = None
+    runs_dir: Path = Path("runs")
+    run: str | None = None
+    """The run to resume."""
+    minds: dict[str, str] = {}
+    worker: Literal["auto", "local", "none"] = "auto"
+    seed: int = 0
+
+
+class Interrupted(PostdocsError):
+    """Ctrl-C: what is in `final_model/` stays, and the run can be resumed."""
+
+    exit_code = 130
+
+    def __init__(self, run: str, runs_dir: Path, shipped: bool) -> None:
+        self.run = run
+        kept = "the best so far is in final_model/" if shipped else "no model was banked yet"
+        super().__init__(f"interrupted; {kept}. Go on with: postdocs resume {run} --runs-dir {runs_dir}")
+
+
+async def launch(options: Options, on_envelope: Listener) -> RunEnded:
+    """Start or resume a run and see it to its end.
+
+    Raises `BadInput` for what the user can mend, `Interrupted` on Ctrl-C, and other `PostdocsError`s when a service
+    fails.
+    """
+    begun = time.time()
+    folder, brief = await _open(options)
+    try:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_bus(folder, options))
+            bus = await connection.connect(f"launcher {folder.id}")
+            stack.push_async_callback(bus.close)
+            await _begin(bus, folder, brief, begun)
+            children = Children(connection, folder.logs)
+            stack.push_async_callback(children.stop)
+            await _start(children, bus, folder, brief, options.worker)
+            return await _until_the_end(bus, folder, brief, children, on_envelope)
+    except asyncio.CancelledError as error:
+        raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists()) from error
+
+
+async def _open(options: Options) -> tuple[RunFolder, Brief]:
+    """The run's folder and brief: new, or as they were."""
+    if options.run is not None:
+        folder = find_run(options.runs_dir, options.run)
+        brief = Brief.model_validate_json((folder.root / "brief.json").read_text())
+        if (folder.root / "ended.json").exists():
+            raise BadInput(f"{folder.id} has ended: see postdocs report {folder.id}")
+        return folder, brief
+    if options.task is None or options.task_path is None:
+        raise BadInput("there is neither a task to run nor a run to resume")
+    task_folder = options.task_path.resolve().parent
+    base = await base_model.find(options.task.base_model, task_folder)
+    changes: dict[str, object] = {"base_model": base}
+    if options.budget is not None:
+        changes["budget"] = options.task.budget.model_copy(update={"time": options.budget})
+    folder = RunFolder(options.runs_dir / _new_id(options.task.name))
+    folder.root.mkdir(parents=True)
+    brief = Brief(
+        task=options.task.model_copy(update=changes),
+        folder=str(folder.root),
+        task_folder=str(task_folder),
+        data_folder=str(options.data.resolve()) if options.data else None,
+        minds=options.minds,
+        seed=options.seed,
+    )
+    folder.task.write_text(options.task_path.read_text())
+    (folder.root / "brief.json").write_text(brief.model_dump_json(indent=2))
+    return folder, brief
+
+
+def _new_id(name: str) -> str:
+    """`dates-1123-0415-7f3a`: letters, digits and `-` only, since it is part of NATS subjects."""
+    safe = "".join(letter if letter.isalnum() else "-" for letter in name).strip("-").lower() or "run"
+    return f"{safe}-{time.strftime('%m%d-%H%M')}-{secrets.token_hex(2)}"
+
+
+@asynccontextmanager
+async def _bus(folder: RunFolder, options: Options) -> AsyncIterator[Connection]:
+    """The bus: the one given, the one the run was started on, or an embedded one."""
+    if options.bus is not None:
+        connection = Connection(url=options.bus, token=os.environ.get("POSTDOCS_BUS_TOKEN") or None)
+        (folder.root / "bus.json").write_text(Connection(url=options.bus).model_dump_json())
+        yield connection
+        return
+    known = external_bus(folder)
+    if known is not None:
+        yield known.model_copy(update={"token": os.environ.get("POSTDOCS_BUS_TOKEN") or None})
+        return
+    async with own_server(folder) as connection:
+        yield connection
+
+
+async def _begin(bus: Bus, folder: RunFolder, brief: Brief, begun: float) -> None:
+    """Make the journal and the queue, and say that the clock runs."""
+    journal = Journal(bus, folder.id)
+    await journal.create()
+    await queue.ensure_queue(bus)
+    await journal.append(wrap(brief, run=folder.id, sender="user", id=message_id(folder.id, "brief")))
+    session = 0
+    while await journal.find(message_id(folder.id, "session", session)) is not None:
+        session += 1
+    started = RunStarted(session=session, at=begun, pid=os.getpid(), host=socket.gethostname())
+    id = message_id(folder.id, "session", session)
+    await journal.append(wrap(started, run=folder.id, sender="launcher", id=id))
+
+
+async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, worker: str) -> None:
+    """Scorer and crew for this run; a worker where none is on the bus yet."""
+    wanted = worker == "local" or (worker == "auto" and not await _worker_there(bus, brief.task.compute.queue))
+    if wanted:  # first: it takes longest to get ready
+        await children.start("worker", "-m", "services.executor", "--queue", brief.task.compute.queue)
+    await children.start("scorer", "-m", "services.scorer", "--run", folder.id, "--folder", str(folder.root))
+    await children.start("crew", "-m", "services.crew", "--run", folder.id)
+
+
+async def _worker_there(bus: Bus, wanted: str) -> bool:
+    """Whether a worker for this queue answers on the bus."""
+    inbox = bus.client.new_inbox()
+    answers = await bus.client.subscribe(inbox)
+    await bus.client.publish("$SRV.PING.worker", b"", reply=inbox)
+    deadline = time.monotonic() + WORKER_PING_SECONDS
+    try:
+        while (left := deadline - time.monotonic()) > 0:
+            msg = await answers.next_msg(timeout=left)
+            if msg.data and json.loads(msg.data).get("metadata", {}).get("queue") == wanted:
+                return True
+            if not msg.data:  # nobody listens
+                return False
+    except TimeoutError:
+        return False
+    finally:
+        await answers.unsubscribe()
+    return False
+
+
+async def _until_the_end(
+    bus: Bus, folder: RunFolder, brief: Brief, children: Children, on_envelope: Listener
+) -> RunEnded:
+    projection = Projection(folder)
+
+    def listen(sequence: int, envelope: Envelope, ledger: Ledger) -> None:
+        projection.on_envelope(sequence, envelope, ledger)
+        on_envelope(sequence, envelope, ledger)
+
+    async with (
+        open_checkpoints(folder.checkpoints) as checkpointer,
+        CrewContext(bus, folder.id, Clock(brief.task.budget.time), listen) as context,
+    ):
+        machine = asyncio.create_task(_drive(crew.build(checkpointer), context))
+        trouble = asyncio.create_task(children.failed())
+        try:
+            await asyncio.wait({machine, trouble}, return_when=asyncio.FIRST_COMPLETED)
+            if not machine.done():
+                trouble.result()
+            machine.result()
+        finally:
+            machine.cancel()
+            trouble.cancel()
+            await asyncio.gather(machine, trouble, return_exceptions=True)
+            projection.finish(context.ledger)
+        write_report(context.ledger, folder)
+        assert context.ledger.ended is not None, "the graph ends with RunEnded"
+        return context.ledger.ended
+
+
+async def _drive(machine: crew.Crew, context: CrewContext) -> None:
+    """Run the state machine from its last checkpoint, or from the start."""
+    config = RunnableConfig(configurable={"thread_id": context.run}, recursion_limit=NO_LIMIT)
+    before = await machine.aget_state(config)
+    await machine.ainvoke(None if before.next else CrewState(run=context.run), config, context=context)

@@ -1,0 +1,134 @@
+"""Facts of a run in words: recipes, paired tests, verdicts, and why the winner won.
+
+Used by the report and by `postdocs replay`, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from protocol.critique import Verdict
+from protocol.experiment import Entry, Experiment
+from protocol.ledger import Ledger
+from protocol.score import PairedTest, Score
+
+RUNNERS_UP = 3
+
+
+def recipe(experiment: Experiment) -> str:
+    """`learning_rate=0.003, max_steps=400`."""
+    told = [
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in _numbers(experiment)
+    ]
+    return ", ".join(told) or "as it is"
+
+
+def _numbers(experiment: Experiment) -> list[tuple[str, object]]:
+    return [(name, value) for name, value in experiment.recipe.items() if value is not None]
+
+
+def paired(test: PairedTest) -> str:
+    """A paired test with all its figures."""
+    return (
+        f"{test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] against {test.incumbent} "
+        f"({test.wins} items won, {test.losses} lost of {test.n}, p {p_value(test.p_value)})"
+    )
+
+
+def p_value(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.2g}"
+
+
+def verdict_on(ledger: Ledger, candidate: str) -> Verdict | None:
+    """The gate's last word on a candidate."""
+    return next((v for v in reversed(ledger.verdicts) if v.candidate == candidate), None)
+
+
+def dev_score(ledger: Ledger, candidate: str) -> Score | None:
+    if candidate in ledger.scored:
+        return ledger.scored[candidate].score
+    return ledger.floor.score if ledger.floor and ledger.floor.candidate == candidate else None
+
+
+def winner(ledger: Ledger) -> str | None:
+    """What ships: as the end says, else what stands in `final_model/` now."""
+    if ledger.ended:
+        return ledger.ended.candidate
+    return ledger.incumbent or (ledger.floor.candidate if ledger.floor else None)
+
+
+def is_floor(ledger: Ledger, candidate: str | None) -> bool:
+    return ledger.floor is not None and ledger.floor.candidate == candidate
+
+
+def checks(verdict: Verdict) -> list[str]:
+    return [f"{'✓' if check.passed else '✗'} {check.name}: {check.figure}" for check in verdict.checks]
+
+
+def step(entry: Entry) -> str:
+    """One experiment of a lineage: `e3 (sft, rung 1): hypothesis → 0.812 [0.775, 0.844]`."""
+    experiment = entry.experiment
+    came = f"{entry.score}" if entry.score else entry.status
+    return f"{experiment.id} ({experiment.strategy}, rung {experiment.rung}): {experiment.hypothesis} → {came}"
+
+
+def why_it_won(ledger: Ledger) -> list[str]:
+    """The winner's case in a few lines: its way, the gate's figures, the noise, what it is worth, who lost to it."""
+    name = winner(ledger)
+    if name is None:
+        return ["Nothing stands in final_model/ yet."]
+    if is_floor(ledger, name):
+        return [
+            "No experiment got past the gate: the floor itself ships.",
+            *_score_line(ledger, name),
+            *_others(ledger, name),
+        ]
+    lines = [f"{name} ships. Its way from the base model:"]
+    lines += [f"  {n}. {step(ledger.entries[id])}" for n, id in enumerate(reversed(ledger.lineage(name)), start=1)]
+    return [*lines, *_gate_lines(ledger, name), *_score_line(ledger, name), *_others(ledger, name)]
+
+
+def _gate_lines(ledger: Ledger, name: str) -> list[str]:
+    verdict = verdict_on(ledger, name)
+    if verdict is None:
+        return []
+    word = "admitted" if verdict.admitted else "refused"
+    over = f" over {verdict.incumbent}" if verdict.incumbent else ""
+    lines = [f"The gate {word} it{over}:", *(f"  {check}" for check in checks(verdict))]
+    if verdict.paired:
+        lines.append(f"  paired test: {paired(verdict.paired)}")
+    return [*lines, f"  {noise(ledger, verdict)}"]
+
+
+def noise(ledger: Ledger, verdict: Verdict | None = None) -> str:
+    """What a change of seed alone may make, beside the lead that has to be held against it."""
+    measured = ledger.noise_floor()
+    told = "noise floor: no recipe was repeated under another seed"
+    if measured is not None:
+        told = f"noise floor: repeats of one recipe differ by a standard deviation of {measured:.3f}"
+    if verdict and verdict.paired:
+        told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.paired.difference:+.3f}"
+    return told
+
+
+def _score_line(ledger: Ledger, name: str) -> list[str]:
+    parts = [f"floor {ledger.floor.score} on dev"] if ledger.floor else []
+    dev = dev_score(ledger, name)
+    if dev and not is_floor(ledger, name):
+        parts.append(f"{name} {dev} on dev")
+    if name in ledger.tests:
+        parts.append(f"{ledger.tests[name].score} on the sealed test split, read once")
+    return ["Scores: " + "; ".join(parts) + "."] if parts else []
+
+
+def _others(ledger: Ledger, name: str) -> list[str]:
+    """The best of those that the winner is not made of, and why they do not ship."""
+    own = {name, *ledger.lineage(name)}
+    rivals = [e for e in ledger.entries.values() if e.score and not e.score.failed and e.experiment.id not in own]
+    rivals.sort(key=lambda e: e.score.value if e.score else 0.0, reverse=True)
+    lines = [f"  {e.experiment.id} {e.score}: {_fate(e)}" for e in rivals]
+    return ["The next best:", *lines[:RUNNERS_UP]] if lines else []
+
+
+def _fate(entry: Entry) -> str:
+    if entry.verdict == "promote":
+        return "shipped for a while, then overtaken"
+    return ": ".join(part for part in (entry.verdict or entry.status, entry.reason) if part)
