@@ -82,8 +82,8 @@ async def launch(options: Options, on_envelope: Listener) -> RunEnded:
     Raises `BadInput` for what the user can mend, `Interrupted` on Ctrl-C, and other `PostdocsError`s when a service
     fails.
     """
-    begun = time.time()
     folder, brief = await _open(options)
+    begun = time.time()
     try:
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(_bus(folder, options))

@@ -71,9 +71,13 @@ def is_running(folder: RunFolder) -> bool:
 
 
 def external_bus(folder: RunFolder) -> Connection | None:
-    """How to reach the external bus that a run was started on, or None when its bus is embedded."""
+    """How to reach the external bus that a run was started on, or None when its bus is embedded.
+
+    Its token is not kept on disk: it comes from `POSTDOCS_BUS_TOKEN`.
+    """
     try:
-        return Connection.model_validate(json.loads(folder.bus_url.read_text()))
+        known = Connection.model_validate(json.loads(folder.bus_url.read_text()))
+        return known.model_copy(update={"token": known.token or os.environ.get("POSTDOCS_BUS_TOKEN") or None})
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -104,7 +104,12 @@ def _refuse(path: Path, faults: list[Fault]) -> None:
     if not faults:
         return
     faults = sorted(set(faults))
-    lines = [f"{path}:{fault.line}: {fault.text}" for fault in faults[:_MOST_FAULTS]]
+    lines = [f"{path}:{fault.line}: {_on_one_line(fault.text)}" for fault in faults[:_MOST_FAULTS]]
     if len(faults) > _MOST_FAULTS:
         lines.append(f"{path}: and {len(faults) - _MOST_FAULTS} more")
     raise BadInput("\n".join(lines))
+
+
+def _on_one_line(text: str) -> str:
+    """A key may hold any character; a fault must not."""
+    return "".join(char if char.isprintable() else " " for char in text)

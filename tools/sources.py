@@ -11,6 +11,7 @@ from pathlib import Path
 
 from protocol.brief import DataSource, Source
 from protocol.errors import BadInput
+from tools import hub_dataset
 from tools.row_files import BadLine, read_file
 
 Row = dict[str, object]
@@ -80,22 +81,16 @@ def _from_file(source: Source, path: Path) -> list[Row]:
 
 
 def _from_hub(source: Source, dataset: str) -> list[Row]:
-    wanted = f" as the file {source.file}" if source.file else ", and name its `file` in the task"
+    wanted = f" as the file {source.file}" if source.file else ", name it as `file` in the task"
     remedy = f"without network, put it into a folder{wanted}, and give that folder by --data DIR"
     try:
-        import datasets
+        return hub_dataset.load(dataset, source.config, source.split)
+    except hub_dataset.HubFailed as error:
+        what = f"the Hub dataset {dataset} (split {source.split}) cannot be loaded: {error.why}"
+        raise SourceError(label(source), what, remedy) from error
     except ImportError as error:
-        raise SourceError(
-            label(source), f"the Hub dataset {dataset} needs the `datasets` package", "pip install 'postdocs[train]'"
-        ) from error
-    try:
-        loaded = datasets.load_dataset(dataset, source.config, split=source.split)
-        return [dict(row) for row in loaded]
-    except Exception as error:  # the Hub's client raises requests', httpx's, fsspec's and its own errors
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise SourceError(
-            label(source), f"the Hub dataset {dataset} (split {source.split}) cannot be loaded: {first}", remedy
-        ) from error
+        what = f"the Hub dataset {dataset} needs the `datasets` package"
+        raise SourceError(label(source), what, "pip install 'postdocs[train]'") from error
 
 
 def _generated(source: Source, script: str, task_folder: Path) -> list[Row]:

@@ -14,8 +14,8 @@ It is the lower end of the estimate's interval that is held against it, so that 
 
 ENOUGH_ROWS = 500
 ENOUGH_SHARE = 0.5
-"""A mislabelled source is done without where the others hold this many rows, or this share of all: LIMA trained on
-1,000 good ones (Zhou et al. 2023, arXiv:2305.11206), and half of them keeps more than noise of 30 % leaves."""
+"""A mislabelled source is done without where the others hold this many rows (LIMA did well on 1,000 good ones, Zhou
+et al. 2023, arXiv:2305.11206; our tasks are narrower), or, of small sets, this share of all rows."""
 
 FORBIDDEN_LICENSES = ("proprietary", "all rights reserved")
 """Licences, case aside, that forbid training. An unknown one is noted, for people to decide."""

@@ -14,10 +14,10 @@ LOAD_SECONDS = 3.0
 """Of a job's time, loading and saving; what remains is trained."""
 LOAD_SHARE = 0.2
 """… but never more than this share."""
+CONTEXT_MARGIN = 8
+"""Tokens of room beyond the longest pair, for the end of the text."""
 OUT_OF_REACH = 1_000_000
 """`max_steps` of a job that is ended by the clock."""
-SAVES = 4
-"""Checkpoints in a job's time, for a job that loses its worker."""
 
 
 def train_seconds(experiment: Experiment) -> float:
@@ -59,10 +59,17 @@ def reward(view: View) -> Recipe:
     }
 
 
+def pairs(view: View) -> Recipe:
+    """What scripts that train on prompt-completion pairs need: room for the longest, and no second tokenisation."""
+    mixture = view.request.mixture
+    longest = mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN
+    return {"max_length": longest, "dataset_kwargs": {"skip_prepare_dataset": True}}  # type: ignore[dict-item]
+
+
 def job(view: View, experiment: Experiment, script: str, config: Recipe, with_metric: bool = False) -> JobSpec:
     """A job that runs one of our scripts with this config."""
     scripts = files("agents.engineer") / "scripts"
-    texts = {name: (scripts / name).read_text() for name in (script, "seconds_schedule.py")}
+    texts = {name: (scripts / name).read_text() for name in (script, "seconds_schedule.py", "pairs.py")}
     if with_metric:
         texts["metric.py"] = (files("tools") / "metrics.py").read_text()
     head = f"# {experiment.id}: {experiment.hypothesis}\n"

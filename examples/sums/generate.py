@@ -2,8 +2,8 @@
 
     python generate.py clean --rows 600 --seed 0      # JSONL {"text", "answer"} on stdout
 
-Called by whoever loads `task.yaml`. `clean` is small and shows its work ("8+5-3" -> "13-3 = 10");
-`prompts` is large and holds the result alone ("8+5-3" -> "10"), which is what a verifier needs and
+Called by whoever loads `task.yaml`. `clean` is small and shows its work ("8-5+3" -> "3+3 = 6");
+`prompts` is large and holds the result alone ("8-5+3" -> "6"), which is what a verifier needs and
 little that a small model could learn from. So the way up leads through the metric as reward:
 sample worked answers, keep or reinforce those whose last number is right.
 Expressions belong to exactly one of train, dev and test.
@@ -20,15 +20,15 @@ from random import Random
 
 DEFAULT_ROWS = {"clean": 600, "prompts": 6000, "dev": 400, "test": 1000}
 SPLIT_OF_SOURCE = {"clean": "train", "prompts": "train", "dev": "dev", "test": "test"}
-TERMS = (2, 3, 4)  # per expression
-HIGHEST = 20  # of a term, and of every running total, so that a step is one of some 400 facts
+TERMS = (3, 4, 5)  # per expression
+HIGHEST = 9  # of a term, and of every running total, so that a step is one of some 100 facts
 
 Row = dict[str, str]
 
 
 def expression(rng: Random) -> list[int]:
     """Signed terms whose running totals stay within 0..HIGHEST."""
-    terms = [rng.randint(1, HIGHEST - 1)]
+    terms = [rng.randint(1, HIGHEST)]
     for _ in range(rng.choice(TERMS) - 1):
         total = sum(terms)
         terms.append(rng.choice([t for t in range(-total, HIGHEST - total + 1) if t != 0]))
@@ -36,12 +36,12 @@ def expression(rng: Random) -> list[int]:
 
 
 def written(terms: list[int]) -> str:
-    """[8, 5, -3] -> "8+5-3"."""
+    """[8, -5, 3] -> "8-5+3"."""
     return "".join(f"{term:+}" for term in terms).removeprefix("+")
 
 
 def worked(terms: list[int]) -> str:
-    """[8, 5, -3] -> "13-3 = 10": the leftmost operation done first, until one number is left."""
+    """[8, -5, 3] -> "3+3 = 6": the leftmost operation done first, until one number is left."""
     steps = []
     while len(terms) > 1:
         terms = [terms[0] + terms[1], *terms[2:]]

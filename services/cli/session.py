@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import typer
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.launcher import Options
 
 PLAYBOOK = "playbook"
-WORKERS = ("auto", "local", "none")
+Worker = Literal["auto", "local", "none"]
 
 
 def options(
@@ -30,8 +30,6 @@ def options(
     """The launcher's options, after what the user gave was checked. `given` are the launcher's own fields."""
     from services.launcher import Options
 
-    if worker not in WORKERS:
-        raise BadInput(f"--worker is {worker!r}: use one of {', '.join(WORKERS)}")
     if data is not None and not data.is_dir():
         raise BadInput(f"--data is {str(data)!r}, and there is no such folder: give the folder that holds the files")
     return Options(
@@ -40,9 +38,15 @@ def options(
         bus=bus,
         runs_dir=runs_dir,
         minds=minds(model or []),
-        worker=worker,
+        worker=_worker(worker),
         **given,
     )
+
+
+def _worker(worker: str) -> Worker:
+    if worker not in get_args(Worker):
+        raise BadInput(f"--worker is {worker!r}: use one of {', '.join(get_args(Worker))}")
+    return cast(Worker, worker)
 
 
 def budget_seconds(budget: str | None) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -11,10 +13,11 @@ def command(
     bus: Annotated[str, typer.Option("--bus", metavar="URL", help="The NATS server: nats://host:4222.")],
     queue: Annotated[str, typer.Option("--queue", help="Whose jobs to take.")] = "default",
     slots: Annotated[int, typer.Option("--slots", min=1, help="How many jobs at once.")] = 1,
-    name: Annotated[str | None, typer.Option("--name", help="Name of this worker; the host's without.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of this worker; host and process without.")] = None,
 ) -> None:
-    """Take jobs from a bus and run them on this machine, until interrupted."""
-    from services.executor.__main__ import main
-
+    """Take jobs from a bus and run them on this machine, until interrupted. A token: POSTDOCS_BUS_TOKEN."""
     argv = ["--bus", bus, "--queue", queue, "--slots", str(slots)]
-    raise typer.Exit(main([*argv, "--name", name] if name else argv))
+    if name:
+        argv += ["--name", name]
+    # this process becomes the worker: its signals and exit code are the worker's own
+    os.execv(sys.executable, [sys.executable, "-m", "services.executor", *argv])

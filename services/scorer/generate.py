@@ -18,6 +18,7 @@ from protocol.score import Decoding
 from services.scorer.items import Shot
 from services.scorer.loading import LoadedModel
 from services.scorer.prompting import cut, fit
+from services.scorer.shared_prefix import common_prefix, read_once
 from services.scorer.stopping import EndsAtStop
 
 SEED = 0
@@ -100,19 +101,26 @@ def rehearse() -> None:
 def _generate(
     loaded: LoadedModel, batch: list[list[int]], settings: GenerationConfig, criteria: StoppingCriteriaList
 ) -> list[str]:
-    """The texts of one batch. Prompts are padded on the left, so that all answers begin at the same position."""
+    """The texts of one batch. Prompts are padded on the left, so that all answers begin at the same position; what
+    all of them begin with stands before the padding and is read once."""
+    shared = common_prefix(batch)
+    cache = read_once(loaded.model, batch[0][:shared], len(batch), loaded.device) if shared else None
     width = max(len(ids) for ids in batch)
     input_ids = torch.full((len(batch), width), loaded.pad_token_id, dtype=torch.long)
     mask = torch.zeros((len(batch), width), dtype=torch.long)
     for row, ids in enumerate(batch):
-        input_ids[row, width - len(ids) :] = torch.tensor(ids, dtype=torch.long)
-        mask[row, width - len(ids) :] = 1
+        begin = width - len(ids)
+        kept = shared if cache is not None else 0
+        input_ids[row, begin + kept :] = torch.tensor(ids[kept:], dtype=torch.long)
+        mask[row, begin + kept :] = 1
+        input_ids[row, :kept], mask[row, :kept] = torch.tensor(ids[:kept], dtype=torch.long), 1
     with torch.inference_mode():
         made = loaded.model.generate(
             input_ids=input_ids.to(loaded.device),
             attention_mask=mask.to(loaded.device),
             generation_config=settings,
             stopping_criteria=criteria,
+            **({"past_key_values": cache} if cache is not None else {}),
         )
     found: list[str] = loaded.tokenizer.batch_decode(
         made[:, width:], skip_special_tokens=True, clean_up_tokenization_spaces=False

@@ -21,7 +21,7 @@ def value(text: str) -> int:
 
     def walk(node: ast.expr) -> int:
         if isinstance(node, ast.BinOp):
-            apply = {ast.Add: operator.add, ast.Sub: operator.sub}[type(node.op)]  # type: ignore[index]
+            apply = {ast.Add: operator.add, ast.Sub: operator.sub}[type(node.op)]
             return int(apply(walk(node.left), walk(node.right)))
         assert isinstance(node, ast.Constant)
         assert isinstance(node.value, int)

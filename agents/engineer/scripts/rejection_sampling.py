@@ -36,9 +36,9 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     import json
     from pathlib import Path
 
-    from datasets import Dataset
+    from pairs import tokenized
     from seconds_schedule import SecondsSchedule
-    from transformers import set_seed
+    from transformers import AutoTokenizer, set_seed
     from transformers.trainer_utils import get_last_checkpoint
     from trl import SFTTrainer
 
@@ -52,13 +52,15 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
         kept_file.write_text("".join(json.dumps(row) + "\n" for row in kept))
     rows = list(map(json.loads, kept_file.read_text().splitlines()))
     if crew_args.keep_given or not rows:
-        rows += [{key: row[key] for key in ("prompt", "completion")} for row in given]
+        rows += given
 
+    tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path)
     seconds = crew_args.train_seconds * (1 - SAMPLING_SHARE)
     trainer = SFTTrainer(
         model=model_args.model_name_or_path,
         args=training_args,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=tokenized(rows, tokenizer, training_args.max_length),
+        processing_class=tokenizer,
         callbacks=[SecondsSchedule(seconds, training_args.learning_rate, crew_args.warmup_share)],
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(training_args.output_dir))

@@ -27,15 +27,16 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     import json
     from pathlib import Path
 
-    from datasets import Dataset
+    from pairs import tokenized
     from seconds_schedule import SecondsSchedule
-    from transformers import set_seed
+    from transformers import AutoTokenizer, set_seed
     from transformers.trainer_utils import get_last_checkpoint
     from trl import SFTTrainer, get_peft_config
 
     set_seed(training_args.seed)
     with Path(script_args.dataset_name).open() as lines:
-        rows = [{key: row[key] for key in ("prompt", "completion")} for row in map(json.loads, lines)]
+        rows = list(map(json.loads, lines))
+    tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path)
 
     callbacks = []
     if crew_args.train_seconds:
@@ -43,7 +44,8 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     trainer = SFTTrainer(
         model=model_args.model_name_or_path,
         args=training_args,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=tokenized(rows, tokenizer, training_args.max_length),
+        processing_class=tokenizer,
         peft_config=get_peft_config(model_args),
         callbacks=callbacks,
     )

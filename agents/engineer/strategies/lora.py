@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agents.engineer.config import common, job
+from agents.engineer.config import common, job, pairs
 from agents.engineer.plan import Range, Recipe, Space, View
-from agents.engineer.strategies.sft import CONTEXT_MARGIN, peak_rate
+from agents.engineer.strategies.sft import peak_rate
 from protocol.experiment import AbortCriterion, Experiment
 from protocol.job import JobSpec
 
@@ -42,13 +42,14 @@ class Lora:
         }
 
     def job(self, view: View, experiment: Experiment) -> JobSpec | None:
-        mixture = view.request.mixture
-        longest = mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN
-        config = common(view, experiment) | {
-            "max_length": longest,
-            "use_peft": True,
-            "lora_target_modules": "all-linear",
-        }
+        config = (
+            common(view, experiment)
+            | pairs(view)
+            | {
+                "use_peft": True,
+                "lora_target_modules": "all-linear",
+            }
+        )
         return job(view, experiment, "sft.py", config | experiment.recipe)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agents.engineer.config import common, job, reward, train_seconds
+from agents.engineer.config import common, job, pairs, reward, train_seconds
 from agents.engineer.plan import Range, Recipe, Space, View
 from agents.engineer.strategies.grpo import practice_unfit
-from agents.engineer.strategies.sft import CONTEXT_MARGIN, peak_rate
+from agents.engineer.strategies.sft import peak_rate
 from protocol.experiment import AbortCriterion, Experiment
 from protocol.job import JobSpec
 
@@ -38,12 +38,11 @@ class RejectionSampling:
         }
 
     def job(self, view: View, experiment: Experiment) -> JobSpec | None:
-        mixture = view.request.mixture
         config = (
             common(view, experiment)
+            | pairs(view)
             | reward(view)
             | {
-                "max_length": mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN,
                 "max_new_tokens": view.request.decoding.max_new_tokens,
                 "train_seconds": train_seconds(experiment),
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.engineer.config import common, job
+from agents.engineer.config import common, job, pairs
 from agents.engineer.plan import Range, Recipe, Space, View
 from protocol.experiment import AbortCriterion, Experiment
 from protocol.job import JobSpec
@@ -11,7 +11,6 @@ SMALL_MODEL_RATE = 4e-3
 """Peak learning rate that suits a model of a million parameters (measured on the bundled tasks) …"""
 RATE_EXPONENT = 0.7
 """… and how it falls with size: 2e-5 at 1.7 billion, where the field's recipes are."""
-CONTEXT_MARGIN = 8
 
 
 def peak_rate(parameters: float) -> float:
@@ -47,9 +46,7 @@ class Sft:
         }
 
     def job(self, view: View, experiment: Experiment) -> JobSpec | None:
-        mixture = view.request.mixture
-        longest = mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN
-        config = common(view, experiment) | {"max_length": longest, "packing": False} | experiment.recipe
+        config = common(view, experiment) | pairs(view) | experiment.recipe
         return job(view, experiment, "sft.py", config)
 
 

@@ -1,8 +1,8 @@
 """Scores a shipped model folder with plain transformers, and nothing of ours:
 
-    python outside.py final_model rows.jsonl        # rows of {"prompt": …, "answer": …}, rendered
+    python outside.py final_model rows.jsonl …      # rows of {"prompt": …, "answer": …}, rendered
 
-Prints the share of right answers. It does what `prompt.json` and `generation_config.json` in the folder say.
+Prints the share of right answers, a line for each file. It does what `prompt.json` and `generation_config.json` in the folder say.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def encode(tokenizer, shots: list[dict], prompt: str, room: int) -> list[int]:
     return ids[-room:]
 
 
-def main(folder: Path, rows: list[dict]) -> None:
+def main(folder: Path, files: list[Path]) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -32,18 +32,19 @@ def main(folder: Path, rows: list[dict]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     room = model.config.max_position_embeddings - model.generation_config.max_new_tokens
-    right = 0
-    for row in rows:
-        ids = torch.tensor([encode(tokenizer, said["shots"], row["prompt"], room)])
-        with torch.inference_mode():
-            made = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))
-        answer = tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
-        for stop in said["stop"]:
-            answer = answer.split(stop)[0]
-        right += answer.split() == row["answer"].split()
-    print(f"{right / len(rows):.6f}")
+    for file in files:
+        rows = [json.loads(line) for line in file.read_text().split("\n") if line]
+        right = 0
+        for row in rows:
+            ids = torch.tensor([encode(tokenizer, said["shots"], row["prompt"], room)])
+            with torch.inference_mode():
+                made = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))
+            answer = tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+            for stop in said["stop"]:
+                answer = answer.split(stop)[0]
+            right += answer.split() == row["answer"].split()
+        print(f"{right / len(rows):.6f}")
 
 
 if __name__ == "__main__":
-    lines = Path(sys.argv[2]).read_text().split("\n")
-    main(Path(sys.argv[1]), [json.loads(line) for line in lines if line])
+    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])

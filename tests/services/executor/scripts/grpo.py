@@ -1,6 +1,6 @@
 """TRL's GRPOTrainer on a random Llama: sampled completions, rewarded for their length.
 
-    python grpo.py [--steps N]
+python grpo.py [--steps N]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The training job of these tests: TRL's SFTTrainer on a random Llama of a few thousand parameters.
 
-    python sft.py [--steps N] [--rate R] [--save-every N] [--pause SECONDS] [--spoil-at N]
+python sft.py [--steps N] [--rate R] [--save-every N] [--pause SECONDS] [--spoil-at N]
 """
 
 import argparse

@@ -1,0 +1,42 @@
+# One way to do each thing. `make demo` and `make test` install what they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test lint format clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+install: $(STAMP)  ## a virtual environment with everything, at the versions that were tested
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("postdocs needs Python 3.11 or later: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch -c constraints.txt
+	$(BIN)/python -m pip install --quiet -e '.[all]' -c constraints.txt
+	@touch $(STAMP)
+
+examples/tiny/model/config.json: examples/tiny/make.py | $(STAMP)
+	$(BIN)/python examples/tiny/make.py
+
+demo: $(STAMP) examples/tiny/model/config.json  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
+	$(BIN)/postdocs run examples/dates/task.yaml
+
+test: $(STAMP) examples/tiny/model/config.json  ## the whole test suite
+	$(BIN)/python -m pytest -q
+
+lint: $(STAMP)  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## let ruff tidy up
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was made, the runs too
+	rm -rf $(VENV) build dist *.egg-info runs examples/tiny/model .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,116 @@
+"""Workers that are stopped, killed, or lose their zygote: every job goes on, and ends exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests_executor import ENDS, CrewRun, WorkerProcess
+
+from protocol.bus import Bus
+from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobMetric, JobStarted
+from protocol.queue import submit
+from services.bus_server import Connection
+from services.executor.attempt import Attempt
+from services.executor.local import LocalBackend
+from services.executor.queue import BadQueueName, JobQueue
+
+
+@pytest.fixture(scope="module")
+def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
+    """Two workers with a slot each; the tests below use them up."""
+    started = {name: WorkerProcess(shared_server, name, slots=1) for name in ("ada", "bob")}
+    yield started
+    for process in started.values():
+        if process.process.poll() is None:
+            process.stop()
+
+
+async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
+    run: CrewRun, workers: dict[str, WorkerProcess]
+) -> None:
+    arguments = ("--steps", "60", "--pause", "0.1", "--save-every", "5")
+    job = await run.submit("sft.py", *arguments, id="survivor")
+    accepted = await run.wait(job, JobAccepted)
+    await run.wait(job, JobCheckpoint)
+    victim = workers[accepted.worker]
+    family = victim.family()
+    victim.process.send_signal(signal.SIGKILL)
+    victim.process.wait(timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+
+    end = await run.end(job, seconds=40)
+    assert isinstance(end, JobFinished), end
+    assert end.steps == 60
+    first, second = await run.events(job, JobStarted)
+    assert first.resumed_from is None
+    assert second.resumed_from is not None and Path(second.resumed_from).name.startswith("checkpoint-")
+    one, two = await run.events(job, JobAccepted)
+    assert one.worker != two.worker and (one.delivery, two.delivery) == (1, 2)
+    resumed = int(second.resumed_from.rsplit("-", 1)[1])
+    steps = [metric.step for metric in await run.events(job, JobMetric)]
+    assert max(steps[: steps.index(resumed + 1)]) - resumed <= 6  # no more than one interval is repeated
+    assert sum(isinstance(e.data, ENDS) for _, e in await run.said()) == 1
+
+
+async def test_a_worker_outlives_its_zygote_and_gives_its_job_back_when_it_is_stopped(
+    run: CrewRun, workers: dict[str, WorkerProcess], shared_bus: Bus
+) -> None:
+    (last,) = [process for process in workers.values() if process.process.poll() is None]
+    job = await run.submit("sft.py", "--steps", "100000", "--pause", "0.1", "--save-every", "5", id="passed-on")
+    await run.wait(job, JobCheckpoint)
+    (zygote,) = psutil.Process(last.process.pid).children()
+    zygote.kill()
+    again = await run.wait(job, JobStarted, nth=2)
+    assert again.resumed_from is not None
+
+    await asyncio.to_thread(last.stop)
+    assert last.process.returncode == 0
+    queue = JobQueue(shared_bus, "default")
+    await queue.open()
+    delivery = await queue.take(timeout=5)  # at once, not when a lease has run out
+    assert delivery is not None and (delivery.job.id, delivery.count) == (job.id, 3)
+    await delivery.done()
+    await queue.close()
+    assert not any(isinstance(e.data, ENDS) for _, e in await run.said())
+
+
+async def test_a_job_that_outlived_three_workers_fails(run: CrewRun, shared_bus: Bus) -> None:
+    envelope = run.job(("sft.py",), id="poison")
+    job = envelope.data.model_copy(update={"queue": "poison"})
+    queue = JobQueue(shared_bus, "poison")
+    await queue.open()
+    await submit(shared_bus, envelope.model_copy(update={"data": job}))
+    for count in (1, 2, 3):
+        delivery = await queue.take()
+        assert delivery is not None and delivery.count == count
+        await delivery.give_back()
+    delivery = await queue.take()
+    assert delivery is not None
+    await Attempt(delivery, LocalBackend(1), "ada").run()
+    end = await run.end(job)
+    assert isinstance(end, JobFailed) and end.reason == "lost its worker three times"
+    assert await queue.take(timeout=0.3) is None
+    await queue.close()
+
+
+async def test_what_is_no_job_goes_to_the_dead_letters(run: CrewRun, shared_bus: Bus) -> None:
+    queue = JobQueue(shared_bus, "odd")
+    await queue.open()
+    letters = await shared_bus.client.subscribe("dead.worker")
+    await shared_bus.jetstream.publish("jobs.odd.x", b"{}")
+    assert await queue.take() is None
+    letter = await letters.next_msg(timeout=5)
+    assert b"jobs.odd.x" in letter.data
+    assert await queue.take(timeout=0.3) is None
+    await queue.close()
+
+
+def test_a_queue_name_that_is_no_subject_is_refused(shared_server: Connection) -> None:
+    with pytest.raises(BadQueueName, match=r"a\.b"):
+        JobQueue(None, "a.b")  # type: ignore[arg-type]
