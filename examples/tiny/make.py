@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import os
 import shutil
 import sysconfig
 import tempfile
@@ -229,9 +228,9 @@ def put_in_place(made: Path, out: Path) -> None:
     """Renames `made` to `out`; an older model there steps aside first, for a folder cannot be overwritten."""
     if out.exists():
         old = Path(tempfile.mkdtemp(prefix=".model-old-", dir=out.parent))
-        os.replace(out, old / out.name)
+        out.replace(old / out.name)
         shutil.rmtree(old, ignore_errors=True)
-    os.replace(made, out)
+    made.replace(out)
 
 
 def main(args: argparse.Namespace) -> None:

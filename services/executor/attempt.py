@@ -118,9 +118,9 @@ class Attempt:
                     await self._hear(event, handle)
             exit = await handle.wait()
         finally:
-            await handle.kill()
             for helper in helpers:
                 await _end(helper)
+            await handle.kill()
         model, seconds = Path(self.job.folder) / self.job.spec.output, time.monotonic() - self._taken_up
         return await asyncio.to_thread(
             outcome, exit, self._record, self._stopped, model, seconds, self._reporter.about()

@@ -26,7 +26,7 @@ class JobCallback(TrainerCallback):
         self._file = events.open("a", buffering=1)  # a line at a time: the worker reads along
         self.stop_at = stop_at
         self.asked_to_stop = False
-        self._begun = self._last_step_end = time.monotonic()
+        self._begun = self._step_begun = time.monotonic()
         self._loss: float | None = None
         self._stopped = False
 
@@ -45,14 +45,19 @@ class JobCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of a NaN
-        self._begun = self._last_step_end = time.monotonic()
+        self._begun = self._step_begun = time.monotonic()
         self._loss, self._stopped = None, False
         if state.is_world_process_zero:
             self.write(TrainBegan(step=state.global_step, max_steps=state.max_steps))
 
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._step_begun = time.monotonic()
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         now = time.monotonic()
-        step_seconds, self._last_step_end = now - self._last_step_end, now
+        step_seconds = now - self._step_begun
         last = state.global_step >= state.max_steps
         # a GRPO step may take half a minute: the next one is not begun when it would end too late
         if not last and (self.asked_to_stop or now + step_seconds > self.stop_at):
@@ -77,7 +82,6 @@ class JobCallback(TrainerCallback):
         if state.is_world_process_zero:
             path = Path(str(args.output_dir)).resolve() / f"checkpoint-{state.global_step}"
             self.write(Checkpoint(step=state.global_step, path=str(path)))
-        self._last_step_end = time.monotonic()  # saving is not part of a step
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

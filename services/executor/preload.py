@@ -8,6 +8,9 @@ cannot be used after a fork).
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable
+from functools import partial
 
 MODULES = (
     "torch",
@@ -51,17 +54,24 @@ LAZY = {  # names that these packages import only when they are first asked for
 SUBMODULES = (  # imported in the course of the first load_dataset, training and saving
     "datasets.packaged_modules.json.json",
     "torch.utils.serialization.config",
-    "services.executor.callback",
 )
 
 
 def preload() -> None:
     """Import it all. Raises `ImportError` where the `train` extra is not installed."""
-    for name in MODULES:
+    for name in (*MODULES, "services.executor.callback"):
         importlib.import_module(name)
     for package, names in LAZY.items():
         module = importlib.import_module(package)
         for name in names:
-            getattr(module, name)
+            _try(partial(getattr, module, name), f"{package}.{name}")
     for name in SUBMODULES:
-        importlib.import_module(name)
+        _try(partial(importlib.import_module, name), name)
+
+
+def _try(load: Callable[[], object], name: str) -> None:
+    """What this version of a library does not have only makes the job colder that asks for it."""
+    try:
+        load()
+    except (AttributeError, ImportError, RuntimeError) as error:  # RuntimeError: how transformers wraps the others
+        print(f"not preloaded: {name} ({error})", file=sys.stderr)

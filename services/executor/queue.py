@@ -49,18 +49,18 @@ class Delivery:
         self.count = int(msg.metadata.num_delivered)
         self._confirmed = time.monotonic()
 
-    async def keep(self) -> None:
+    async def keep(self, lease: float = LEASE, beat: float = BEAT) -> None:
         """Beat until cancelled. Raises `LeaseLost` when the bus has not answered for a lease."""
         while True:
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(beat)
             try:
                 await self.msg.in_progress()
                 await self.bus.client.flush(timeout=2)  # an answer to our ping: the beat before it has arrived
             except (NatsError, OSError) as error:
-                if time.monotonic() - self._confirmed > LEASE:
+                if time.monotonic() - self._confirmed > lease:
                     raise LeaseLost(f"job {self.job.id}: {error}") from error
                 continue
-            if time.monotonic() - self._confirmed > LEASE:  # this process itself slept, as a laptop does
+            if time.monotonic() - self._confirmed > lease:  # this process itself slept, as a laptop does
                 raise LeaseLost(f"job {self.job.id}: no heartbeat for {time.monotonic() - self._confirmed:.0f} s")
             self._confirmed = time.monotonic()
 

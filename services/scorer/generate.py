@@ -74,7 +74,7 @@ def generation_settings(loaded: LoadedModel, decoding: Decoding) -> GenerationCo
     sampling = (
         {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
         if decoding.do_sample
-        else {"do_sample": False}
+        else {"do_sample": False, "temperature": 0.5}
     )
     return GenerationConfig(
         max_new_tokens=decoding.max_new_tokens,
@@ -149,7 +149,7 @@ def _batch_size(loaded: LoadedModel, length: int) -> int:
     kept = getattr(config, "num_key_value_heads", None) or heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     element = next(loaded.model.parameters()).element_size()
-    a_row = 2 * config.num_hidden_layers * kept * width * element * length
+    a_row: int = 2 * config.num_hidden_layers * kept * width * element * length
     a_row += 4 * 3 * config.vocab_size  # logits as float32, and the copies that choosing a token makes
     a_row += 4 * 6 * config.hidden_size * length  # activations of the layer at work, while the prompt is read
     return max(1, min(LARGEST_BATCH, int(_free_memory(loaded.device) * MEMORY_SHARE) // a_row))

@@ -5,6 +5,7 @@ Called by `generate` and `ship`, in the torch thread only.
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,13 @@ def load(folder: Path) -> LoadedModel:
         raise ModelBroken(f"{len(missing)} of its weights are missing: {', '.join(missing[:3])} …")
     eos = _eos_ids(model, tokenizer)
     return LoadedModel(model, tokenizer, device, _context(model, tokenizer), eos, _pad_id(model, tokenizer, eos))
+
+
+def release() -> None:
+    """Give the GPU memory of models that are not used any more back to the jobs beside us."""
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def check_finite(folder: Path) -> None:

@@ -102,11 +102,9 @@ def _answer(model: Path, exam: Examination, worker: TorchWorker) -> tuple[Answer
     began = time.monotonic()
     from services.scorer import generate, loading, stopping
 
+    prompts = [item.prompt for item in exam.items]
     try:
-        loaded = loading.load(model)
-        prompts = [item.prompt for item in exam.items]
-        texts = generate.answers(loaded, prompts, exam.shots, exam.decoding, worker.stopping)
-        answers = Answers(texts)
+        answers = Answers(generate.answers(loading.load(model), prompts, exam.shots, exam.decoding, worker.stopping))
     except loading.ModelBroken as error:
         answers = Answers((), str(error))
     except stopping.Stopped:
@@ -115,6 +113,7 @@ def _answer(model: Path, exam: Examination, worker: TorchWorker) -> tuple[Answer
         log.warning("%s failed while answering: %s", model, type(error).__name__, exc_info=exam.split == "dev")
         said = f": {error}"[:300] if exam.split == "dev" else ""
         answers = Answers((), f"it failed while answering ({type(error).__name__}{said})")
+    loading.release()
     return answers, time.monotonic() - began
 
 

@@ -86,7 +86,10 @@ def _examine(candidate: str, staged: Path) -> tuple[tuple[int, ...], int]:
         loaded = loading.load(staged)
     except loading.ModelBroken as error:
         raise NotAdmitted(candidate, str(error)) from error
-    return loaded.eos_token_ids, loaded.pad_token_id
+    tokens = loaded.eos_token_ids, loaded.pad_token_id
+    del loaded
+    loading.release()
+    return tokens
 
 
 def _put_in_place(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests_executor import CrewRun, WorkerProcess
+from executor_harness import CrewRun, WorkerProcess
 
 from protocol.bus import Bus
 from protocol.message import message_id

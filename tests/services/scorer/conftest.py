@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from laboratory import Laboratory, build_model, write_task
 
@@ -13,6 +14,9 @@ from protocol.brief import Task
 from protocol.bus import Bus
 from services.run_folder import RunFolder
 from services.scorer.service import Scorer
+
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")

@@ -79,19 +79,25 @@ def questions(split: str) -> list[str]:
 def write_task(folder: Path, model: Path) -> Task:
     """Files of a task in which every second right answer is what `model` says, and the others are not."""
     folder.mkdir(parents=True)
-    for split in ROWS:
-        asked = questions(split)
-        said = one_by_one(model, [f"{question} =" for question in asked]) if split != "train" else ["x"] * len(asked)
-        rows = [
-            {"question": question, "answer": answer if number % 2 else f"not {answer}", "secret": f"{split}row{number}"}
-            for number, (question, answer) in enumerate(zip(asked, said, strict=True))
-        ]
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(folder, model)
     return Task(
         name="tiny", goal="say what it says", base_model=str(model), prompt="{question} =", answer="{answer}",
         data=(DataSource(name="train", file="train.jsonl"),),
         eval=EvalPlan(dev=Source(file="dev.jsonl"), test=Source(file="test.jsonl")),
     )  # fmt: skip
+
+
+def write_rows(folder: Path, model: Path, prefix: str = "") -> None:
+    """The files, where `model` is asked with `prefix` before each prompt."""
+    for split in ROWS:
+        asked = questions(split)
+        prompts = [f"{prefix}{question} =" for question in asked]
+        said = one_by_one(model, prompts) if split != "train" else [f"x{n}" for n in range(len(asked))]
+        rows = [
+            {"question": question, "answer": answer if number % 2 else f"not {answer}", "secret": f"{split}row{number}"}
+            for number, (question, answer) in enumerate(zip(asked, said, strict=True))
+        ]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @dataclass
@@ -121,16 +127,12 @@ class Laboratory:
         return answer.data
 
     async def prepare(self, task: Task | None = None) -> EvalReady:
-        request = PrepareEval(
-            task=task or self.task, folder=str(self.folder.root), task_folder=str(self.task_folder)
-        )
+        request = PrepareEval(task=task or self.task, folder=str(self.folder.root), task_folder=str(self.task_folder))
         return await self.ask(request, EvalReady)
 
     async def score(self, candidate: str = "base", model: Path | None = None, **more: Any) -> Scored:
         more = {"decoding": GREEDY} | more
-        return await self.ask(
-            ScoreRequest(candidate=candidate, model=str(model or self.model), **more), Scored
-        )
+        return await self.ask(ScoreRequest(candidate=candidate, model=str(model or self.model), **more), Scored)
 
     async def admit(self, candidate: str, admitted: bool = True) -> str:
         """Puts a verdict into the journal; its message's id."""

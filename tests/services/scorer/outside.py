@@ -2,7 +2,8 @@
 
     python outside.py final_model rows.jsonl …      # rows of {"prompt": …, "answer": …}, rendered
 
-Prints the share of right answers, a line for each file. It does what `prompt.json` and `generation_config.json` in the folder say.
+Prints the share of right answers, a line for each file. It does what `prompt.json` and `generation_config.json` in
+the folder say.
 """
 
 from __future__ import annotations

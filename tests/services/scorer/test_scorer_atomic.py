@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def test_a_reader_never_finds_the_folder_absent(tmp_path: Path) -> None:
         while not done.is_set():
             reads[0] += 1
             try:
-                os.stat(place)
+                place.stat()
             except FileNotFoundError:
                 absent.append(reads[0])
 
@@ -39,7 +38,7 @@ def test_a_reader_never_finds_the_folder_absent(tmp_path: Path) -> None:
     reader.join()
     assert not absent
     assert reads[0] > 300
-    assert os.listdir(tmp_path) == ["final_model"]
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_the_first_one_is_just_put_there(tmp_path: Path) -> None:
@@ -52,4 +51,4 @@ def test_where_the_system_cannot_swap_it_is_renamed_twice(tmp_path: Path, monkey
     place = folder(tmp_path / "final_model", "old")
     replace_folder(folder(tmp_path / "new", "new"), place)
     assert (place / "marker").read_text() == "new"
-    assert os.listdir(tmp_path) == ["final_model"]
+    assert list(tmp_path.iterdir()) == [place]

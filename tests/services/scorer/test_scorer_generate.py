@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from protocol.score import Decoding
 from services.scorer import generate, loading
 from services.scorer.items import Shot
 from services.scorer.prompting import cut, fit
+from services.scorer.shared_prefix import common_prefix, read_once
 
 PROMPTS = [f"{question} =" for question in questions("dev")]
 SHOTS = [Shot(prompt=f"a{number} =", answer="b") for number in range(3)]
@@ -36,6 +38,27 @@ def test_worked_examples_stand_before_the_prompt(loaded: loading.LoadedModel, mo
     shown = generate.answers(loaded, PROMPTS, SHOTS, GREEDY)
     assert shown == one_by_one(model, [prefix + prompt for prompt in PROMPTS])
     assert shown != generate.answers(loaded, PROMPTS, (), GREEDY)
+
+
+def test_what_all_prompts_begin_with_is_read_once(loaded: loading.LoadedModel) -> None:
+    batch = [[*range(4, 24), 30 + row] for row in range(5)]
+    assert common_prefix(batch) == 20
+    cache = read_once(loaded.model, batch[0][:20], 5, loaded.device)
+    assert cache is not None
+    assert (cache.get_seq_length(), cache.layers[0].keys.shape[0]) == (20, 5)
+    assert common_prefix([batch[0][:20], *batch]) == 19, "a token of each must be left to be read"
+    assert common_prefix(batch[:3]) == 0, "not worth while for three"
+
+
+def test_a_model_with_sliding_windows_is_read_row_by_row(model: Path) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    config = MistralConfig(
+        vocab_size=46, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
+        num_key_value_heads=1, sliding_window=8,
+    )  # fmt: skip
+    sliding = MistralForCausalLM(config).eval()
+    assert read_once(sliding, range(4, 24), 5, sliding.device) is None
 
 
 @given(st.integers(1, 60), st.integers(0, 5), st.integers(0, 40))
@@ -72,10 +95,16 @@ def test_what_the_model_says_of_its_own_decoding_takes_no_part(model: Path, tmp_
     assert generate.answers(loading.load(spoilt), PROMPTS, (), GREEDY) == one_by_one(model, PROMPTS)
 
 
-def test_transformers_has_nothing_to_warn_of(loaded: loading.LoadedModel, capfd: pytest.CaptureFixture[str]) -> None:
+def test_transformers_has_nothing_to_warn_of(loaded: loading.LoadedModel) -> None:
     from transformers.utils import logging as transformers_logging
 
+    records: list[logging.LogRecord] = []
+    ear = logging.Handler()
+    ear.emit = records.append  # type: ignore[method-assign]
+    logger = transformers_logging.get_logger("transformers")
+    logger.addHandler(ear)
     transformers_logging.set_verbosity_warning()
+    transformers_logging.warning_once.cache_clear()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -83,7 +112,8 @@ def test_transformers_has_nothing_to_warn_of(loaded: loading.LoadedModel, capfd:
                 generate.answers(loaded, PROMPTS[:3], SHOTS, decoding)
     finally:
         transformers_logging.set_verbosity_error()
-    assert capfd.readouterr().err == ""
+        logger.removeHandler(ear)
+    assert [record.getMessage() for record in records] == []
 
 
 def test_an_answer_ends_at_the_first_stop_string() -> None:

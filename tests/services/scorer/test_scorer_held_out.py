@@ -125,7 +125,7 @@ async def test_overlap_tells_counts_and_positions(lab: Laboratory, tmp_path: Pat
 async def test_rows_that_cannot_be_read_for_overlap_are_named(lab: Laboratory, tmp_path: Path) -> None:
     await lab.prepare()
     (tmp_path / "rows.jsonl").write_text('{"prompt": "a"}\n{"text": "b"}\n')
-    with pytest.raises(AnswerFailed, match="line 2 of .*rows.jsonl"):
+    with pytest.raises(AnswerFailed, match=r"line 2 of .*rows\.jsonl"):
         await lab.ask(OverlapRequest(name="odd", path=str(tmp_path / "rows.jsonl")), Overlap)
 
 

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from laboratory import GREEDY, Laboratory, build_model
+from laboratory import GREEDY, Laboratory, build_model, write_rows
 
 from protocol.control import Tell
 from protocol.envelope import wrap
 from protocol.errors import AnswerFailed
 from protocol.score import Decoding
+from services.scorer.shots import choose_shots
 
 OUTSIDE = Path(__file__).with_name("outside.py")
 
@@ -111,6 +112,8 @@ async def test_final_model_is_never_absent_while_candidates_replace_each_other(l
 
 
 async def test_a_script_that_knows_nothing_of_ours_gets_the_same_score(lab: Laboratory) -> None:
+    shots = choose_shots(lab.task, lab.task_folder, None, [])[:5]
+    write_rows(lab.task_folder, lab.model, "".join(shot.text for shot in shots))
     await lab.prepare()
     dev = await lab.score("base", decoding=GREEDY.model_copy(update={"shots": 5}))
     await lab.ship(dev)
@@ -120,4 +123,4 @@ async def test_a_script_that_knows_nothing_of_ours_gets_the_same_score(lab: Labo
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=120, check=True)
     printed = [float(line) for line in done.stdout.split()]
     assert printed == pytest.approx([dev.score.value, tested.score.value], abs=1e-6)
-    assert tested.score.value > 0, "or this tests nothing"
+    assert min(printed) > 0.1, "or this tests nothing (it is not 0.5: some prompts do not fit behind five examples)"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
-from tests_executor import CrewRun, WorkerProcess, until
+from executor_harness import CrewRun, WorkerProcess, until
 
 from protocol.bus import Bus
 from protocol.job import (

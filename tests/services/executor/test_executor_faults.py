@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from tests_executor import ENDS, CrewRun, WorkerProcess
+from executor_harness import ENDS, CrewRun, WorkerProcess
 
 from protocol.bus import Bus
 from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobMetric, JobStarted
@@ -17,7 +20,7 @@ from protocol.queue import submit
 from services.bus_server import Connection
 from services.executor.attempt import Attempt
 from services.executor.local import LocalBackend
-from services.executor.queue import BadQueueName, JobQueue
+from services.executor.queue import BadQueueName, JobQueue, LeaseLost
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
 async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
     run: CrewRun, workers: dict[str, WorkerProcess]
 ) -> None:
-    arguments = ("--steps", "60", "--pause", "0.1", "--save-every", "5")
+    arguments = ("--steps", "30", "--pause", "0.1", "--save-every", "5")
     job = await run.submit("sft.py", *arguments, id="survivor")
     accepted = await run.wait(job, JobAccepted)
     await run.wait(job, JobCheckpoint)
@@ -46,7 +49,7 @@ async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
 
     end = await run.end(job, seconds=40)
     assert isinstance(end, JobFinished), end
-    assert end.steps == 60
+    assert end.steps == 30
     first, second = await run.events(job, JobStarted)
     assert first.resumed_from is None
     assert second.resumed_from is not None and Path(second.resumed_from).name.startswith("checkpoint-")
@@ -114,3 +117,37 @@ async def test_what_is_no_job_goes_to_the_dead_letters(run: CrewRun, shared_bus:
 def test_a_queue_name_that_is_no_subject_is_refused(shared_server: Connection) -> None:
     with pytest.raises(BadQueueName, match=r"a\.b"):
         JobQueue(None, "a.b")  # type: ignore[arg-type]
+
+
+async def test_a_worker_that_the_bus_does_not_hear_knows_that_its_lease_is_lost(
+    bus: Bus, server: Connection, tmp_path: Path
+) -> None:
+    run = CrewRun(bus, "leased", tmp_path)
+    await run.journal.create()
+    await run.submit("idle.py", id="leased", script="pass")
+    queue = JobQueue(bus, "default")
+    await queue.open()
+    delivery = await queue.take()
+    assert delivery is not None and server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(LeaseLost):
+            async with asyncio.timeout(8):
+                await delivery.keep(lease=0.5, beat=0.1)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ([], 2, "POSTDOCS_BUS_URL"),
+        (["--bus", "nats://127.0.0.1:1", "--slots", "0"], 2, "--slots 0"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why_in_one_sentence(arguments: list[str], code: int, told: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("POSTDOCS")}
+    command = [sys.executable, "-m", "services.executor", *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == code
+    assert told in ended.stderr and "Traceback" not in ended.stderr
