@@ -74,7 +74,7 @@ def generation_settings(loaded: LoadedModel, decoding: Decoding) -> GenerationCo
     sampling = (
         {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
         if decoding.do_sample
-        else {"do_sample": False, "temperature": 0.5}
+        else {"do_sample": False}
     )
     return GenerationConfig(
         max_new_tokens=decoding.max_new_tokens,
