@@ -60,10 +60,14 @@ def reward(view: View) -> Recipe:
 
 
 def pairs(view: View) -> Recipe:
-    """What scripts that train on prompt-completion pairs need: room for the longest, and no second tokenisation."""
+    """What scripts that train on prompt-completion pairs need: room for the longest, no second tokenisation, and
+    batches of like length, which saves the padding."""
     mixture = view.request.mixture
-    longest = mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN
-    return {"max_length": longest, "dataset_kwargs": {"skip_prepare_dataset": True}}  # type: ignore[dict-item]
+    return {
+        "max_length": mixture.prompt_tokens_max + mixture.answer_tokens_max + CONTEXT_MARGIN,
+        "train_sampling_strategy": "group_by_length",
+        "dataset_kwargs": {"skip_prepare_dataset": True},  # type: ignore[dict-item]
+    }
 
 
 def job(view: View, experiment: Experiment, script: str, config: Recipe, with_metric: bool = False) -> JobSpec:

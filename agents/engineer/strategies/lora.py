@@ -27,7 +27,7 @@ class Lora:
     def first(self, view: View) -> Recipe:
         return {
             "learning_rate": min(MAX_RATE, peak_rate(view.parameters) * RATE_FACTOR),
-            "per_device_train_batch_size": 32,
+            "per_device_train_batch_size": 16,
             "lora_r": 16,
             "lora_alpha": 32,
             "warmup_share": 0.05,
@@ -37,7 +37,7 @@ class Lora:
         rate = min(MAX_RATE, peak_rate(view.parameters) * RATE_FACTOR)
         return {
             "learning_rate": Range(rate / 5, rate * 2, log=True),
-            "per_device_train_batch_size": (16, 32, 64),
+            "per_device_train_batch_size": (8, 16, 32),
             "lora_r": (8, 16, 32),
         }
 

@@ -24,7 +24,7 @@ class RejectionSampling:
     def first(self, view: View) -> Recipe:
         return {
             "learning_rate": float(f"{peak_rate(view.parameters) / 2:.2g}"),
-            "per_device_train_batch_size": 32,
+            "per_device_train_batch_size": 16,
             "samples": 4,
             "temperature": 0.8,
         }

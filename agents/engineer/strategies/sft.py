@@ -7,9 +7,9 @@ from agents.engineer.plan import Range, Recipe, Space, View
 from protocol.experiment import AbortCriterion, Experiment
 from protocol.job import JobSpec
 
-SMALL_MODEL_RATE = 4e-3
+SMALL_MODEL_RATE = 1.5e-3
 """Peak learning rate that suits a model of a million parameters (measured on the bundled tasks) …"""
-RATE_EXPONENT = 0.7
+RATE_EXPONENT = 0.6
 """… and how it falls with size: 2e-5 at 1.7 billion, where the field's recipes are."""
 
 
@@ -32,7 +32,7 @@ class Sft:
     def first(self, view: View) -> Recipe:
         return {
             "learning_rate": peak_rate(view.parameters),
-            "per_device_train_batch_size": 32,
+            "per_device_train_batch_size": 16,
             "weight_decay": 0.01,
             "warmup_share": 0.05,
         }
@@ -40,8 +40,8 @@ class Sft:
     def space(self, view: View) -> Space:
         rate = peak_rate(view.parameters)
         return {
-            "learning_rate": Range(rate / 4, rate * 3, log=True),
-            "per_device_train_batch_size": (16, 32, 64),
+            "learning_rate": Range(rate / 2, rate * 2, log=True),
+            "per_device_train_batch_size": (8, 16, 32),
             "weight_decay": (0.0, 0.01, 0.1),
         }
 
