@@ -33,6 +33,8 @@ class CrewContext:
     listener: Listener | None = None
     journal: Journal = field(init=False)
     ledger: Ledger = field(init=False, default_factory=Ledger)
+    requeued: bool = field(init=False, default=False)
+    """Whether this session has made sure that what is journaled as queued stands in the queue."""
     _applied: set[str] = field(init=False, default_factory=set)
     _changed: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
     _follower: asyncio.Task[None] | None = field(init=False, default=None)
@@ -44,10 +46,11 @@ class CrewContext:
 
     async def __aenter__(self) -> CrewContext:
         await self.journal.create()
-        last = await self.journal.last_sequence()
-        self._follower = asyncio.create_task(self._follow())
-        while len(self._applied) < last:
-            await self.changed(1.0)
+        last = 0
+        async for sequence, envelope in self.journal.replay():
+            self._take(sequence, envelope)
+            last = sequence
+        self._follower = asyncio.create_task(self._follow(last))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -56,12 +59,15 @@ class CrewContext:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self) -> None:
-        async for sequence, envelope in self.journal.follow():
-            self.ledger.apply(envelope)
-            self._applied.add(envelope.id)
-            if self.listener is not None:
-                self.listener(sequence, envelope, self.ledger)
+    def _take(self, sequence: int, envelope: Envelope) -> None:
+        self.ledger.apply(envelope)
+        self._applied.add(envelope.id)
+        if self.listener is not None:
+            self.listener(sequence, envelope, self.ledger)
+
+    async def _follow(self, after: int) -> None:
+        async for sequence, envelope in self.journal.follow(after):
+            self._take(sequence, envelope)
             async with self._changed:
                 self._changed.notify_all()
 

@@ -61,6 +61,8 @@ def refusal(ledger: Ledger, proposal: Proposal, seconds_left: float) -> str | No
     if experiment.seconds > seconds_left:
         return f"it needs {experiment.seconds:.0f} s and {max(0.0, seconds_left):.0f} s are left"
     for id, entry in ledger.entries.items():
+        if entry.status == "cancelled":  # refused or left out before: it never ran
+            continue
         other = entry.experiment
         same = (other.strategy, other.recipe, other.parent, other.seed, other.rung, other.decoding)
         if id != experiment.id and same == (

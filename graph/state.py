@@ -21,6 +21,6 @@ class CrewState(TypedDict, total=False):
     run: str
     turn: int
     """Counts the Engineer's turns: part of the id of each of its questions."""
-    exhausted: bool
-    """The Engineer had nothing to propose under the last directive."""
+    exhausted_at: int
+    """How many experiments had ended when the Engineer had nothing to propose; it is asked again when more have."""
     messages: Annotated[list[BaseMessage], latest]

@@ -18,6 +18,8 @@ from protocol.schedule import Curve, Diagnosis, RungVerdict, Schedule
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
+CURVE_POINTS = 200
+"""Points kept of a loss curve; beyond, every other one is dropped."""
 
 
 class Ledger:
@@ -58,13 +60,21 @@ class Ledger:
     def apply(self, envelope: Envelope) -> None:
         at = envelope.time.timestamp()
         if isinstance(envelope.data, control.RunStarted):
-            self.sessions.append((envelope.data.at, envelope.data.at))
+            self._begin_session(envelope.data.at)
         elif self.sessions:
             begun, last = self.sessions[-1]
             self.sessions[-1] = (begun, max(last, at))
         if isinstance(envelope.data, score.Scored):
             self._busy.append((at - envelope.data.seconds, at))
         _fold(envelope.data, self)
+
+    def _begin_session(self, at: float) -> None:
+        """A job that ran when the session before ended has no worker now: it waits for another."""
+        for job_id, since in self._busy_since.items():
+            self._busy.append((since, self.sessions[-1][1]))
+            self.change(self._job_of.get(job_id, ""), status="queued")
+        self._busy_since.clear()
+        self.sessions.append((at, at))
 
     def change(self, id: str, **fields: object) -> None:
         if id in self.entries:
@@ -137,9 +147,15 @@ class Ledger:
         return covered / total if total > 0 else 0.0
 
     def score_seconds(self) -> float:
-        """What scoring a candidate on dev takes: the median of the last ones."""
-        times = sorted(s.seconds for s in list(self.scored.values())[-5:])
+        """What scoring a candidate on all of dev takes: the median of the last ones, by their pace."""
+        rows = self.eval.dev_rows if self.eval else 0
+        latest = [scored for scored in self.scored.values() if scored.score.n][-5:]
+        times = sorted(scored.seconds / scored.score.n * rows for scored in latest)
         return times[len(times) // 2] if times else 0.0
+
+    def ended_count(self) -> int:
+        """How many experiments have come to an end, of whatever kind: when it grows, there is something new to say."""
+        return len(self.with_status("scored", "failed", "killed", "cancelled"))
 
     def digest(self, seconds_left: float) -> Digest:
         """A bounded summary for a role."""
@@ -232,12 +248,14 @@ def _propose(ledger: Ledger, proposal: experiment.Proposal) -> None:
 
 @_fold.register
 def _(message: control.Refused, ledger: Ledger) -> None:
-    ledger.change(message.experiment, status="cancelled", reason=message.reason)
+    if message.experiment in ledger.entries and ledger.entries[message.experiment].status == "proposed":
+        ledger.change(message.experiment, status="cancelled", reason=message.reason)
 
 
 @_fold.register
 def _(message: job.Job, ledger: Ledger) -> None:
     ledger._job_of[message.id] = message.experiment
+    ledger.curves.pop(message.experiment, None)
     attempts = ledger.entries[message.experiment].attempts + 1 if message.experiment in ledger.entries else 1
     ledger.change(message.experiment, status="queued", job=message.id, attempts=attempts)
 
@@ -261,12 +279,14 @@ def _(message: job.JobMetric, ledger: Ledger) -> None:
         return
     before = ledger.curves.get(message.experiment)
     steps, losses = (before.steps, before.losses) if before else ((), ())
+    if len(steps) >= CURVE_POINTS:  # thinned, so that the early part stays comparable
+        steps, losses = steps[::2], losses[::2]
     ledger.curves[message.experiment] = Curve(
         experiment=message.experiment,
         rung=entry.experiment.rung,
         max_steps=message.max_steps,
-        steps=(*steps, message.step)[-200:],
-        losses=(*losses, loss)[-200:],
+        steps=(*steps, message.step),
+        losses=(*losses, loss),
     )
     ledger.change(message.experiment, steps=message.step, loss=loss)
 
@@ -338,7 +358,7 @@ def _(message: Diagnosis, ledger: Ledger) -> None:
     ledger.diagnosed.add(message.job)
     if message.retry is not None:
         ledger.proposals[message.experiment] = message.retry
-        ledger.change(message.experiment, status="proposed", reason=message.remedy)
+        ledger.change(message.experiment, status="proposed", reason=message.remedy, experiment=message.retry.experiment)
 
 
 @_fold.register
@@ -354,6 +374,9 @@ def _(message: critique.Verdict, ledger: Ledger) -> None:
     ledger.verdicts.append(message)
     if not message.admitted:
         ledger.judged.add(message.candidate)
+        if ledger.directive.kind == "stop":  # it was to stop because of this one
+            changes = {"kind": "explore", "reason": f"the gate refused {message.candidate}"}
+            ledger.directive = ledger.directive.model_copy(update=changes)
     ledger.change(message.candidate, verdict="promote" if message.admitted else "reject")
 
 

@@ -93,7 +93,7 @@ async def launch(options: Options, on_envelope: Listener) -> RunEnded:
             children = Children(connection, folder.logs)
             stack.push_async_callback(children.stop)
             await _start(children, bus, folder, brief, options.worker)
-            return await _until_the_end(bus, folder, brief, children, on_envelope)
+            return await _until_the_end(bus, folder, brief, children, options, on_envelope)
     except asyncio.CancelledError as error:
         raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists()) from error
 
@@ -194,7 +194,7 @@ async def _worker_there(bus: Bus, wanted: str) -> bool:
 
 
 async def _until_the_end(
-    bus: Bus, folder: RunFolder, brief: Brief, children: Children, on_envelope: Listener
+    bus: Bus, folder: RunFolder, brief: Brief, children: Children, options: Options, on_envelope: Listener
 ) -> RunEnded:
     projection = Projection(folder)
 
@@ -204,7 +204,7 @@ async def _until_the_end(
 
     async with (
         open_checkpoints(folder.checkpoints) as checkpointer,
-        CrewContext(bus, folder.id, Clock(brief.task.budget.time), listen) as context,
+        CrewContext(bus, folder.id, Clock(options.budget or brief.task.budget.time), listen) as context,
     ):
         machine = asyncio.create_task(_drive(crew.build(checkpointer), context))
         trouble = asyncio.create_task(children.failed())
@@ -225,6 +225,8 @@ async def _until_the_end(
 
 async def _drive(machine: crew.Crew, context: CrewContext) -> None:
     """Run the state machine from its last checkpoint, or from the start."""
+    if context.ledger.ended is not None:  # the session before died between the last message and the files
+        return
     config = RunnableConfig(configurable={"thread_id": context.run}, recursion_limit=NO_LIMIT)
     before = await machine.aget_state(config)
     await machine.ainvoke(None if before.next else CrewState(run=context.run), config, context=context)

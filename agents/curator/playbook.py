@@ -75,6 +75,7 @@ async def _write_clean(path: Path, mixed: list[Ingredient], ask: Ask) -> tuple[M
         mixed = [one for position, one in enumerate(mixed) if position not in drop]
         if not mixed:
             raise BadInput("every row to train on stands in dev or test: add a source that is not made from them")
+        path = path.with_name(f"{path.stem}-clean.jsonl")  # another name: the same question would get the same answer
         mixture = await asyncio.to_thread(write, path, mixed)
         overlap = await _overlap(ask, mixture.name, path)
     test, dev = overlap.test_exact + overlap.test_near, overlap.dev_exact + overlap.dev_near

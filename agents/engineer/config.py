@@ -10,19 +10,29 @@ from agents.engineer.plan import Recipe, View
 from protocol.experiment import Experiment
 from protocol.job import JobSpec
 
-LOAD_SECONDS = 3.0
-"""Of a job's time, loading and saving; what remains is trained."""
-LOAD_SHARE = 0.2
-"""… but never more than this share."""
+LOAD_SECONDS = 2.0
+"""Of a job's time, for loading and tokenising a small model's worth; what remains is trained …"""
+BYTES_A_SECOND = 2e8
+"""… and a large model's weights are read and written at about this pace, 4 bytes a parameter."""
+LOAD_SHARE = 0.3
+"""Never more than this share of a job's time."""
+GRACE_SECONDS = 20.0
+"""How much longer than planned a job may take, beside the time to write its weights."""
 CONTEXT_MARGIN = 8
 """Tokens of room beyond the longest pair, for the end of the text."""
 OUT_OF_REACH = 1_000_000
 """`max_steps` of a job that is ended by the clock."""
 
 
-def train_seconds(experiment: Experiment) -> float:
+def transfer_seconds(view: View) -> float:
+    """Reading or writing the model's weights once."""
+    return 4 * view.parameters / BYTES_A_SECOND
+
+
+def train_seconds(view: View, experiment: Experiment) -> float:
     """Seconds of a job that are spent in training steps."""
-    return round(experiment.seconds - min(LOAD_SECONDS, LOAD_SHARE * experiment.seconds), 1)
+    load = LOAD_SECONDS + 2 * transfer_seconds(view)
+    return round(experiment.seconds - min(load, LOAD_SHARE * experiment.seconds), 1)
 
 
 def common(view: View, experiment: Experiment) -> Recipe:
@@ -33,7 +43,7 @@ def common(view: View, experiment: Experiment) -> Recipe:
         "dtype": "bfloat16" if on_gpu else "float32",
         "dataset_name": view.request.mixture.path,
         "output_dir": "model",
-        "train_seconds": train_seconds(experiment),
+        "train_seconds": train_seconds(view, experiment),
         "max_steps": OUT_OF_REACH,
         "lr_scheduler_type": "constant",
         "seed": experiment.seed,
@@ -84,6 +94,7 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
         output="model",
         reads=(str(config["model_name_or_path"]), view.request.mixture.path),
         seconds=experiment.seconds,
+        grace=GRACE_SECONDS + 2 * transfer_seconds(view),
         memory_gb=view.request.task.compute.memory_gb,
         gpus=view.request.task.compute.gpus,
     )

@@ -35,23 +35,25 @@ class Step:
 
 
 def next_step(view: View, plan: StrategyPlan, seconds_left: float) -> Step | None:
-    """The next step of a strategy's ladder, or None when no time is left for one."""
+    """The next step of a strategy's ladder, or None when there is none or no time is left for it."""
     first = max(MIN_SECONDS, plan.bottom_share * view.training_seconds)
-    if seconds_left < min(first, MIN_SECONDS):
+    if seconds_left < MIN_SECONDS:
         return None
-    alive = view.of(plan.name)
-    bottom = [entry for entry in alive if entry.experiment.rung == 0]
+    entries = view.of(plan.name)
+    bottom = [entry for entry in entries if entry.experiment.rung == 0]
     room = seconds_left >= 2 * first
     if len(bottom) < plan.bottom_jobs and (room or not bottom):
         twin = _to_repeat(bottom)
         if len(bottom) == plan.bottom_jobs - 1 >= REPEAT_FROM - 1 and twin is not None:
             return Step("repeat", 0, first, twin)
         return Step("new", 0, min(first, seconds_left))
-    tip = _tip(alive)
-    if tip is None:  # nothing on the first rung has come to anything, or nothing is scored yet
-        return Step("new", 0, min(first, seconds_left)) if not _hopeful(bottom) else None
-    rung = tip.experiment.rung + 1
-    return Step("promote", rung, _seconds(first * ETA**rung, seconds_left), tip)
+    tip = _tip(entries)
+    if tip is not None:
+        rung = tip.experiment.rung + 1
+        return Step("promote", rung, _seconds(first * ETA**rung, seconds_left), tip)
+    if any(_pending(entry) for entry in entries):
+        return None  # its score decides
+    return Step("new", 0, min(first, seconds_left))
 
 
 def _seconds(wanted: float, left: float) -> float:
@@ -64,25 +66,24 @@ def _to_repeat(bottom: list[Entry]) -> Entry | None:
     return max(alive, key=_value, default=None)
 
 
-def _hopeful(bottom: list[Entry]) -> bool:
-    return any(entry.status not in DEAD and entry.score is None for entry in bottom)
+def _pending(entry: Entry) -> bool:
+    return entry.status not in DEAD and entry.score is None
 
 
 def _tip(entries: list[Entry]) -> Entry | None:
-    """Where the ladder goes on: the best scored experiment, or what already goes on from it.
+    """Where the ladder goes on: the best scored experiment that nothing has gone on from yet, or what does so now.
 
-    The latter may still train: its successor is prepared ahead and held back until its weights are there.
+    The latter may still train: its successor is prepared ahead and held back until its weights are there. What has
+    been gone on from and ended is spent: its child, if it lives, stands for it.
     """
+    spent = {entry.experiment.parent for entry in entries if not _pending(entry)}
     scored = [entry for entry in entries if entry.score is not None and entry.score.failed is None]
-    if not scored:
+    fresh = [entry for entry in scored if entry.experiment.id not in spent]
+    if not fresh:
         return None
-    tip = max(scored, key=_value)
+    tip = max(fresh, key=_value)
     while True:
-        children = [
-            entry
-            for entry in entries
-            if entry.experiment.parent == tip.experiment.id and entry.score is None and entry.status not in DEAD
-        ]
+        children = [e for e in entries if e.experiment.parent == tip.experiment.id and _pending(e)]
         if not children:
             return tip
         tip = children[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from agents.engineer import ladder, search
 from agents.engineer.plan import Recipe, StrategyPlan, View
 from agents.engineer.strategies import PLANS
@@ -9,41 +11,41 @@ from agents.role import Ask
 from protocol.experiment import Entry, Experiment, Proposal, Proposals, ProposeRequest
 from protocol.score import Decoding
 
+PROMOTED = 100
+"""Added to the seed of what goes on from it, so that it meets the rows in another order."""
+
 
 async def propose(request: ProposeRequest, ask: Ask) -> Proposals:
     """Up to `slots` experiments under the directive. Deterministic: the same request gives the same answer."""
     view = View(request)
-    plan, why = choose(view)
-    if plan is None:
-        return Proposals(proposals=(), reason=why, exhausted=True)
     proposals: list[Proposal] = []
-    left = request.digest.seconds_left
-    for _ in range(request.slots):
-        proposal = _next(view, plan, left)
-        if proposal is None:
-            break
-        proposals.append(proposal)
-        left -= proposal.experiment.seconds
-        view = _with(view, proposal, left)
-    return Proposals(proposals=tuple(proposals), reason=why, exhausted=not proposals)
-
-
-def choose(view: View) -> tuple[StrategyPlan | None, str]:
-    """The strategy to go on with, and why; None when every one is closed or unfit."""
     reasons: list[str] = []
+    left = request.digest.seconds_left
+    for plan in candidates(view, reasons):
+        while len(proposals) < request.slots and (proposal := _next(view, plan, left)) is not None:
+            proposals.append(proposal)
+            left -= proposal.experiment.seconds
+            view = _with(view, proposal, left)
+        if proposals:
+            reasons = [f"{plan.name} needs {plan.needs}"]
+            break  # one strategy an answer: what comes next depends on how it fares
+        reasons.append(f"{plan.name} has no step that fits {left:.0f} s")
+    return Proposals(proposals=tuple(proposals), reason="; ".join(reasons), exhausted=not proposals)
+
+
+def candidates(view: View, reasons: list[str]) -> list[StrategyPlan]:
+    """The strategies that are open and fit, the directive's first; why the others are not goes into `reasons`."""
     wanted = view.request.directive.strategy
     order = [wanted, *PLANS] if wanted in PLANS else [*PLANS]
-    for name in dict.fromkeys(order):
-        if name is None:
-            continue
+    found: list[StrategyPlan] = []
+    for name in dict.fromkeys(name for name in order if name is not None):
         if name in view.request.digest.strategies_closed:
             reasons.append(f"{name} is closed")
-            continue
-        unfit = PLANS[name].unfit(view)
-        if unfit is None:
-            return PLANS[name], f"{name} needs {PLANS[name].needs}"
-        reasons.append(f"{name}: {unfit}")
-    return None, "; ".join(reasons)
+        elif (unfit := PLANS[name].unfit(view)) is not None:
+            reasons.append(f"{name}: {unfit}")
+        else:
+            found.append(PLANS[name])
+    return found
 
 
 def _next(view: View, plan: StrategyPlan, left: float) -> Proposal | None:
@@ -65,7 +67,7 @@ def _next(view: View, plan: StrategyPlan, left: float) -> Proposal | None:
         seed=seed,
         decoding=view.request.decoding,
         abort=plan.abort,
-        seconds=round(step.seconds, 1),
+        seconds=math.floor(step.seconds * 10) / 10,
     )
     return Proposal(experiment=experiment, job=plan.job(view, experiment))
 
@@ -73,7 +75,7 @@ def _next(view: View, plan: StrategyPlan, left: float) -> Proposal | None:
 def _numbers(view: View, plan: StrategyPlan, step: ladder.Step) -> tuple[Recipe, int]:
     """Recipe and seed: as before for a repetition or a promotion, from the search for something new."""
     if step.of is not None:
-        seed = step.of.experiment.seed + (1 if step.kind == "repeat" else 0)
+        seed = step.of.experiment.seed + (1 if step.kind == "repeat" else PROMOTED)
         return dict(step.of.experiment.recipe), seed
     past = [entry for entry in view.of(plan.name) if entry.experiment.repeats is None]
     first = plan.first(view)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from agents.role import Ask
 from protocol.schedule import Schedule, ScheduleRequest, Slot
 
+SLACK_SECONDS = 3.0
+"""Time passes between the Engineer's answer and this one; the reserve for verify is wider than that."""
+
 
 async def schedule(request: ScheduleRequest, ask: Ask) -> Schedule:
     """Promotions before new trials (they go on from what is proven), then in the Engineer's order."""
@@ -14,7 +17,7 @@ async def schedule(request: ScheduleRequest, ask: Ask) -> Schedule:
     ranked = sorted(request.proposals, key=lambda proposal: -proposal.experiment.rung)
     for proposal in ranked:
         experiment = proposal.experiment
-        if proposal.job is not None and experiment.seconds > left + 0.5:
+        if proposal.job is not None and experiment.seconds > left + SLACK_SECONDS:
             out[experiment.id] = f"it takes {experiment.seconds:.0f} s and {max(0.0, left):.0f} s are left"
             continue
         left -= experiment.seconds

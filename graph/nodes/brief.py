@@ -19,4 +19,4 @@ async def brief(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
         EvalReady,
     )
     context.begin("floor", bank_floor)
-    return {"turn": 0, "exhausted": False, "messages": context.dialogue()}
+    return {"turn": 0, "exhausted_at": -1, "messages": context.dialogue()}

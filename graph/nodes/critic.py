@@ -11,8 +11,8 @@ from graph import lock_in, lookahead
 from graph.context import CrewContext
 from graph.gate import admit
 from graph.nodes.floor import BASE, ship
+from graph.nodes.strategies import close_spent
 from graph.state import CrewState
-from protocol.control import StrategyClosed
 from protocol.critique import Critique, CritiqueRequest
 from protocol.experiment import STRATEGIES, Entry
 from protocol.score import Scored, ScoreRequest
@@ -31,10 +31,10 @@ async def critic(
         critique = await _critique(context, entry, scored)
         if critique.verdict == "promote":
             await _pass_the_gate(context, entry, scored)
-        await _close_strategies(context)
+        await close_spent(context)
     kind = context.ledger.directive.kind
     goto: Literal["experimentalist", "curator"] = "curator" if kind == "more_data" else "experimentalist"
-    return Command(goto=goto, update={"exhausted": False, "messages": context.dialogue()})
+    return Command(goto=goto, update={"exhausted_at": -1, "messages": context.dialogue()})
 
 
 async def _score(context: CrewContext, entry: Entry) -> Scored:
@@ -82,10 +82,3 @@ def _noise(context: CrewContext, candidate: str, incumbent: str) -> float:
     if incumbent == BASE or incumbent in context.ledger.lineage(candidate):
         return 0.0
     return SIGMAS * (context.ledger.noise_floor() or 0.0)
-
-
-async def _close_strategies(context: CrewContext) -> None:
-    for name in STRATEGIES:
-        why = lock_in.fired(context.ledger, name)
-        if why and name not in context.ledger.closed:
-            await context.say(StrategyClosed(strategy=name, reason=why), name)

@@ -21,4 +21,4 @@ async def curator(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
         round=state.get("turn", 0),
     )
     await context.consult("curator", request, DataPlan, state.get("turn", 0))
-    return {"exhausted": False, "messages": context.dialogue()}
+    return {"exhausted_at": -1, "messages": context.dialogue()}

@@ -11,7 +11,10 @@ from graph.nodes.floor import answer_decoding, bank_floor
 from graph.state import CrewState
 from protocol.control import Refused
 from protocol.experiment import Proposal, Proposals, ProposeRequest
-from protocol.schedule import Schedule, ScheduleRequest
+from protocol.schedule import Schedule, ScheduleRequest, Slot
+
+SLACK_SECONDS = 3.0
+"""Time passes while roles answer; the reserve for verify is wider than that."""
 
 
 async def engineer(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
@@ -20,14 +23,10 @@ async def engineer(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState
     turn = state.get("turn", 0) + 1
     left = context.clock.left_for_training(context.ledger)
     answer = await context.consult("engineer", _request(context, left), Proposals, turn)
-    accepted = await _accepted(context, answer, left)
-    if accepted:
-        await _schedule(context, accepted, turn)
-    return {
-        "turn": turn,
-        "exhausted": answer.exhausted or not accepted,
-        "messages": context.dialogue(),
-    }
+    accepted = await _accepted(context, answer)
+    slots = await _schedule(context, accepted, turn) if accepted else ()
+    ended = context.ledger.ended_count()
+    return {"turn": turn, "exhausted_at": -1 if slots else ended, "messages": context.dialogue()}
 
 
 def _request(context: CrewContext, left: float) -> ProposeRequest:
@@ -51,10 +50,14 @@ def _request(context: CrewContext, left: float) -> ProposeRequest:
     )
 
 
-async def _accepted(context: CrewContext, answer: Proposals, left: float) -> list[Proposal]:
+async def _accepted(context: CrewContext, answer: Proposals) -> list[Proposal]:
+    """What the graph does not refuse. After a crash some of the answer may be scheduled already: that stays."""
+    ledger = context.ledger
+    fresh = [proposal for proposal in answer.proposals if proposal.experiment.id not in ledger.scheduled]
+    left = context.clock.left_for_training(ledger) + sum(proposal.experiment.seconds for proposal in fresh)
     accepted: list[Proposal] = []
-    for proposal in answer.proposals:
-        why = refusal(context.ledger, proposal, left)
+    for proposal in fresh:
+        why = refusal(ledger, proposal, left + SLACK_SECONDS)
         if why is None:
             accepted.append(proposal)
             left -= proposal.experiment.seconds
@@ -64,12 +67,13 @@ async def _accepted(context: CrewContext, answer: Proposals, left: float) -> lis
     return accepted
 
 
-async def _schedule(context: CrewContext, accepted: list[Proposal], turn: int) -> None:
+async def _schedule(context: CrewContext, accepted: list[Proposal], turn: int) -> tuple[Slot, ...]:
     ledger = context.ledger
+    asked = sum(proposal.experiment.seconds for proposal in accepted)
     request = ScheduleRequest(
         proposals=tuple(accepted),
-        digest=ledger.digest(context.clock.left_for_training(ledger) + sum(p.experiment.seconds for p in accepted)),
+        digest=ledger.digest(context.clock.left_for_training(ledger) + asked),
         running=len(ledger.with_status("running")),
         waiting=len(ledger.with_status("queued")),
     )
-    await context.consult("experimentalist", request, Schedule, turn)
+    return (await context.consult("experimentalist", request, Schedule, turn)).slots

@@ -9,17 +9,20 @@ from langgraph.types import Command
 
 from graph import lookahead
 from graph.context import CrewContext
+from graph.nodes.strategies import close_spent
 from graph.state import CrewState
 from protocol import queue
 from protocol.control import Refused
 from protocol.envelope import wrap
 from protocol.experiment import Entry
-from protocol.job import CancelJob, Job, JobFailed
+from protocol.job import CancelJob, Job, JobFailed, JobSpec
 from protocol.message import message_id
 from protocol.schedule import DiagnoseRequest, Diagnosis, RungCheck, RungVerdict
 
 WAIT_SECONDS = 1.0
 """Longest wait for an event before the clock is looked at again."""
+LATE_SHARE = 0.2
+"""A job that would overrun its place in the plan by more than this share of itself is not started."""
 PEERS = 8
 """How many curves of the same rung a job is compared with."""
 
@@ -28,8 +31,10 @@ async def experimentalist(
     state: CrewState, runtime: Runtime[CrewContext]
 ) -> Command[Literal["critic", "engineer", "verify"]]:
     context = runtime.context
+    await _requeue(context)
     while True:
-        step = lookahead.next_step(context.ledger, context.clock, state.get("exhausted", False))
+        exhausted = state.get("exhausted_at", -1) == context.ledger.ended_count()
+        step = lookahead.next_step(context.ledger, context.clock, exhausted)
         if step in ("critic", "engineer", "verify"):
             return Command(goto=step, update={"messages": context.dialogue()})
         if step == "submit":
@@ -46,11 +51,26 @@ async def experimentalist(
             await context.changed(WAIT_SECONDS)
 
 
+async def _requeue(context: CrewContext) -> None:
+    """Once a session: what is journaled as queued may have missed the queue when the session before was killed."""
+    if context.requeued:
+        return
+    context.requeued = True
+    for entry in context.ledger.with_status("queued"):
+        envelope = await context.journal.find(message_id(context.run, "job", entry.job))
+        if envelope is not None:
+            await queue.submit(context.bus, envelope)
+
+
 async def _submit(context: CrewContext, entry: Entry) -> None:
     """Put a scheduled experiment's job into the work queue. Its id is made of run, experiment and attempt."""
     told, experiment = context.brief, entry.experiment
     proposal = context.ledger.proposals[experiment.id]
     assert proposal.job is not None, "an experiment without a job is never submitted"
+    late = -context.clock.left_for_training(context.ledger)  # its own time is counted in already
+    if late > LATE_SHARE * experiment.seconds:
+        await context.say(Refused(experiment=experiment.id, reason=f"it would end {late:.0f} s late"), experiment.id)
+        return
     attempt = entry.attempts
     name = experiment.id if attempt == 0 else f"{experiment.id}-retry{attempt}"
     job = Job(
@@ -59,7 +79,7 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
         experiment=experiment.id,
         queue=told.task.compute.queue,
         folder=f"{told.folder}/jobs/{name}",
-        spec=proposal.job,
+        spec=_with_weights(context, entry, proposal.job),
         attempt=attempt,
     )
     id = message_id(context.run, "job", job.id)
@@ -68,23 +88,44 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
     await context.settle(envelope)
 
 
+def _with_weights(context: CrewContext, entry: Entry, spec: JobSpec) -> JobSpec:
+    """The job with its parent's weights where they are: they were planned elsewhere if the parent was retried."""
+    parent = context.ledger.entries.get(entry.experiment.parent or "")
+    if parent is None or parent.model is None:
+        return spec
+    planned = f"{context.brief.folder}/jobs/{parent.experiment.id}/model"
+    files = {name: text.replace(planned, parent.model) for name, text in spec.files.items()}
+    reads = tuple(path.replace(planned, parent.model) for path in spec.reads)
+    return spec.model_copy(update={"files": files, "reads": reads})
+
+
 async def _diagnose(context: CrewContext, entry: Entry) -> None:
     job = entry.job or ""
     end = await context.journal.find(queue.end_id(job))
     assert end is not None and isinstance(end.data, JobFailed), f"{job} has failed, but its journal has no end"
     request = DiagnoseRequest(entry=entry, proposal=context.ledger.proposals[entry.experiment.id], failure=end.data)
-    await context.consult("experimentalist", request, Diagnosis, job)
+    answer = await context.consult("experimentalist", request, Diagnosis, job)
+    if answer.retry is None:
+        await close_spent(context)
 
 
 async def _check(context: CrewContext, entry: Entry, point: float) -> None:
     """Ask whether a running job goes on; stop it when it has lost its rung."""
     curves = context.ledger.curves
     mine = curves[entry.experiment.id]
-    peers = [c for c in curves.values() if c.rung == mine.rung and c.experiment != mine.experiment]
+    peers = [curves[id] for id, other in context.ledger.entries.items() if id in curves and _comparable(entry, other)]
     request = RungCheck(check_point=point, curve=mine, peers=tuple(peers[-PEERS:]))
     verdict = await context.consult("experimentalist", request, RungVerdict, entry.job, point)
     if not verdict.keep:
         await stop_job(context, entry, verdict.reason)
+
+
+def _comparable(one: Entry, other: Entry) -> bool:
+    """Losses compare only between recipes of one strategy that started from the same weights. A repetition is not to
+    be killed (the noise floor needs it), and the loss of reinforcement learning says nothing."""
+    mine, its = one.experiment, other.experiment
+    same = (mine.strategy, mine.rung, mine.parent) == (its.strategy, its.rung, its.parent)
+    return same and mine.id != its.id and mine.strategy != "grpo" and mine.repeats is None
 
 
 async def stop_job(context: CrewContext, entry: Entry, reason: str) -> None:

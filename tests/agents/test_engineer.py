@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.engineer.plan import View
-from agents.engineer.playbook import choose, propose
+from agents.engineer.playbook import candidates, propose
 from agents.engineer.search import suggest
 from agents.engineer.strategies import PLANS
 from protocol.experiment import Entry, Experiment
 from tests.agents import requests
+from tests.graph import story
 
 
 async def one(*entries: Entry, **more: object) -> Experiment:
@@ -69,29 +70,36 @@ async def test_the_same_request_gives_the_same_answer() -> None:
     assert await one(*past) == await one(*past)
 
 
-def test_practice_is_not_chosen_before_the_model_is_sometimes_right() -> None:
-    cold = View(requests.propose(strategy="grpo", kind="change_strategy"))
-    plan, why = choose(cold)
-    assert plan is not None and plan.name == "sft"
-    from tests.graph import story
+def names(*entries: Entry, **more: object) -> list[str]:
+    return [plan.name for plan in candidates(View(requests.propose(*entries, **more)), [])]  # type: ignore[arg-type]
 
-    warm = View(requests.propose(strategy="grpo", kind="change_strategy", incumbent_score=story.score(0.4)))
-    plan, why = choose(warm)
-    assert plan is not None and plan.name == "grpo", why
+
+def test_practice_is_not_chosen_before_the_model_is_sometimes_right() -> None:
+    assert names(strategy="grpo", kind="change_strategy")[0] == "sft"
+    assert names(strategy="grpo", kind="change_strategy", incumbent_score=story.score(0.4))[0] == "grpo"
 
 
 def test_a_closed_strategy_is_not_chosen() -> None:
-    plan, _ = choose(View(requests.propose(strategies_closed={"sft": "spent"})))
-    assert plan is not None and plan.name == "lora"
-    nothing, why = choose(View(requests.propose(strategies_closed=dict.fromkeys(PLANS, "spent"))))
-    assert nothing is None
-    assert "sft is closed" in why
+    assert names(strategies_closed={"sft": "spent"})[0] == "lora"
+    assert names(strategies_closed=dict.fromkeys(PLANS, "spent")) == []
+
+
+async def test_what_a_promotion_did_not_better_is_not_promoted_again() -> None:
+    past = [requests.entry(f"sft-{n}", value) for n, value in enumerate((0.2, 0.4, 0.1, 0.3), 1)]
+    worse = requests.entry("sft-5", 0.35, parent="sft-2", rung=1)
+    assert (await one(*past, worse)).parent == "sft-5"
+    dead = requests.entry("sft-5", None, "killed", parent="sft-2", rung=1)
+    assert (await one(*past, dead)).parent == "sft-4"
+
+
+async def test_while_nothing_is_scored_yet_it_waits() -> None:
+    running = [requests.entry(f"sft-{n}", None, "running") for n in range(1, 5)]
+    answer = await propose(requests.propose(*running, strategies_closed={"lora": "spent"}), requests.nobody)
+    assert answer.exhausted
 
 
 @pytest.mark.parametrize("name", ["sft", "lora", "grpo", "rejection_sampling"])
 async def test_a_job_is_a_readable_script_with_its_config(name: str) -> None:
-    from tests.graph import story
-
     past = [requests.entry("sft-1", 0.4)]
     closed = {} if name == "sft" else {"sft": "spent"}
     request = requests.propose(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.engineer.config import common, job, pairs, reward, train_seconds
+from agents.engineer.config import common, job, pairs, reward
 from agents.engineer.plan import Range, Recipe, Space, View
 from agents.engineer.strategies.grpo import practice_unfit
 from agents.engineer.strategies.sft import peak_rate
@@ -44,7 +44,6 @@ class RejectionSampling:
             | reward(view)
             | {
                 "max_new_tokens": view.request.decoding.max_new_tokens,
-                "train_seconds": train_seconds(experiment),
             }
         )
         return job(view, experiment, "rejection_sampling.py", config | experiment.recipe, with_metric=True)
