@@ -114,6 +114,8 @@ class Failure(Message):
     type: Literal["failure"] = "failure"
     error: str
     detail: str = ""
+    exit_code: int = 4
+    """What the command line ends with: 2 when it is the user's to mend."""
 
     def headline(self) -> str:
         return self.error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class PostdocsError(Exception):
     """Base of all errors that people get to see. `exit_code` is what the command line ends with."""
@@ -15,27 +17,33 @@ class BadInput(PostdocsError):
     exit_code = 2
 
 
-class BusUnavailable(PostdocsError):
-    """No NATS server answers."""
+def without_userinfo(url: str) -> str:
+    """The URL without user, password or token, for people to see."""
+    return re.sub(r"^(\w+://)?.*@", r"\1", url)
 
-    def __init__(self, url: str, reason: str) -> None:
-        self.url, self.reason = url, reason
-        super().__init__(f"no NATS server at {url} ({reason}): start one with JetStream, or leave out --bus")
+
+class BusUnavailable(PostdocsError):
+    """No NATS server answers, or none that can be used."""
+
+    def __init__(self, url: str, reason: str, remedy: str = "start one with JetStream, or leave out --bus") -> None:
+        self.url, self.reason = without_userinfo(url), reason
+        super().__init__(f"no usable NATS server at {self.url} ({reason}): {remedy}")
 
 
 class NoAnswer(PostdocsError):
-    """Nobody answered in time."""
+    """Nobody answered, nor gave a sign of being at it, for too long."""
 
     def __init__(self, recipient: str, question: str, seconds: float, why: str) -> None:
         self.recipient, self.question, self.seconds, self.why = recipient, question, seconds, why
-        super().__init__(f"{recipient} did not answer {question!r} within {seconds:.0f} s ({why})")
+        super().__init__(f"{recipient} did not answer {question!r}: no sign of it for {seconds:.0f} s ({why})")
 
 
 class AnswerFailed(PostdocsError):
-    """A service answered that it could not."""
+    """A service answered that it could not. `exit_code` is that of its own error."""
 
-    def __init__(self, recipient: str, question: str, error: str, detail: str = "") -> None:
+    def __init__(self, recipient: str, question: str, error: str, detail: str = "", exit_code: int = 4) -> None:
         self.recipient, self.question, self.error, self.detail = recipient, question, error, detail
+        self.exit_code = exit_code
         super().__init__(f"{recipient} could not answer {question!r}: {error}")
 
 

@@ -64,6 +64,17 @@ class JobAccepted(JobEvent):
         return f"{self.experiment} accepted by {self.worker} ({self.device})"
 
 
+class JobGivenBack(JobEvent):
+    """The worker was stopped, and the job waits for another: this delivery is not held against it."""
+
+    type: Literal["job_given_back"] = "job_given_back"
+    worker: str
+    delivery: int
+
+    def headline(self) -> str:
+        return f"{self.experiment} given back by {self.worker}, which stops"
+
+
 class JobStarted(JobEvent):
     """The job's process runs."""
 

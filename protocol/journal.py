@@ -1,7 +1,8 @@
 """The journal: the JetStream stream of a run, and the only authority on what was said and done in it.
 
 Every message has a subject of its own, `run.<run>.said.<type>.<id>`, and is written with the expectation that
-nothing stands there yet: appending twice is harmless for ever, not only within a deduplication window.
+nothing stands there yet: appending twice is harmless for ever, not only within a deduplication window. The three
+ends that a job may come to share a type there, so that the server itself admits one end a job.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ class Journal:
         self.stream = subjects.journal_stream(run)
 
     async def create(self) -> None:
-        """Make the stream; does nothing where it exists."""
+        """Make the stream; does nothing where it exists. Raises `BusUnavailable` on a server without JetStream."""
         config = StreamConfig(
             name=self.stream,
             subjects=[subjects.said(self.run)],
             storage=StorageType.FILE,
             allow_direct=True,
         )
-        await self.bus.jetstream.add_stream(config)
+        await self.bus.make_stream(config)
 
     async def exists(self) -> bool:
         try:
@@ -73,8 +74,9 @@ class Journal:
         last = await self.last_sequence()
         if last <= after:
             return
-        async for sequence, envelope in self.follow(after):
-            yield sequence, envelope
+        async for sequence, envelope in self._read(after, None):
+            if envelope is not None:
+                yield sequence, envelope
             if sequence >= last:
                 return
 
@@ -83,6 +85,12 @@ class Journal:
 
         With `idle` it ends when nothing comes for so many seconds, otherwise never.
         """
+        async for sequence, envelope in self._read(after, idle):
+            if envelope is not None:
+                yield sequence, envelope
+
+    async def _read(self, after: int, idle: float | None) -> AsyncIterator[tuple[int, Envelope | None]]:
+        """As `follow`; None stands for what does not parse, which has gone to the dead letters."""
         config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
         subscription = await self.bus.jetstream.subscribe(
             subjects.said(self.run), stream=self.stream, ordered_consumer=True, config=config
@@ -95,9 +103,7 @@ class Journal:
                     if idle is None:
                         continue
                     return
-                envelope = await self.bus.parse(msg.data, msg.subject, "journal")
-                if envelope is not None:
-                    yield int(msg.metadata.sequence.stream), envelope
+                yield int(msg.metadata.sequence.stream), await self.bus.parse(msg.data, msg.subject, "journal")
         finally:
             if not self.bus.client.is_closed:
                 await subscription.unsubscribe()

@@ -47,6 +47,7 @@ class Ledger:
         self.judged: set[str] = set()
         self.diagnosed: set[str] = set()
         self.checked: set[tuple[str, float]] = set()
+        self.lost: set[str] = set()
         self.sessions: list[tuple[float, float]] = []
         self._job_of: dict[str, str] = {}
         self._busy_since: dict[str, float] = {}
@@ -320,7 +321,7 @@ def _(message: job.JobFailed, ledger: Ledger) -> None:
 
 @_fold.register
 def _(message: job.JobCancelled, ledger: Ledger) -> None:
-    status = "trained" if message.model else "killed"
+    status = "trained" if message.model else "killed" if message.experiment in ledger.lost else "cancelled"
     _end(ledger, message, status=status, model=message.model, reason=message.reason, seconds=message.seconds)
 
 
@@ -351,6 +352,8 @@ def _(message: RungVerdict, ledger: Ledger) -> None:
     entry = ledger.entries.get(message.experiment)
     if entry is not None:
         ledger.checked.add((entry.job or "", message.check_point))
+        if not message.keep:
+            ledger.lost.add(message.experiment)
 
 
 @_fold.register

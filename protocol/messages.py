@@ -27,6 +27,7 @@ AnyMessage = Annotated[
     | schedule.Diagnosis
     | job.Job
     | job.JobAccepted
+    | job.JobGivenBack
     | job.JobStarted
     | job.JobMetric
     | job.JobLog

@@ -22,20 +22,25 @@ def end_id(job: str) -> str:
     return message_id(job, "end")
 
 
+def given_back_id(job: str, delivery: int) -> str:
+    """Id of the note that a delivery of a job ended because its worker was stopped."""
+    return message_id(job, delivery, "given_back")
+
+
 def cancel_id(job: str) -> str:
     """Id of the one request to stop a job."""
     return message_id(job, "cancel")
 
 
 async def ensure_queue(bus: Bus) -> None:
-    """Make the stream of waiting jobs; does nothing where it exists."""
+    """Make the stream of waiting jobs; does nothing where it exists. Raises `BusUnavailable` without JetStream."""
     config = StreamConfig(
         name=subjects.JOBS_STREAM,
         subjects=["jobs.>"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.FILE,
     )
-    await bus.jetstream.add_stream(config)
+    await bus.make_stream(config)
 
 
 async def submit(bus: Bus, envelope: Envelope) -> bool:

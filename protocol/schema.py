@@ -51,7 +51,7 @@ def asyncapi() -> dict[str, Any]:
     channels: dict[str, Any] = {
         "journal": {
             "address": subjects.said("{run}", "{type}", "{id}"),
-            "parameters": {"run": {}, "type": {"enum": list(KINDS)}, "id": {}},
+            "parameters": {"run": {}, "type": {"enum": list(dict.fromkeys(map(subjects.token, KINDS)))}, "id": {}},
             "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in KINDS},
         },
         "jobs": {

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from nats.errors import Error as NatsError
 from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, ServiceConfig
@@ -20,7 +21,6 @@ from protocol import subjects, trace
 from protocol.bus import BEAT, Bus, Handler
 from protocol.control import Failure, Working
 from protocol.envelope import Envelope, wrap
-from protocol.errors import PostdocsError
 from protocol.journal import Journal
 from protocol.message import Message, message_id
 
@@ -76,30 +76,40 @@ class Service:
     async def _reply(self, request: Request, question: Envelope, work: asyncio.Task[Envelope]) -> None:
         """Acknowledge at once, beat while the work goes on, then send the answer."""
         beat = 0
-        while True:
-            working = wrap(Working(by=self.name, beat=beat), run=question.run, sender=self.name, id=f"{beat}")
-            await request.respond(working.model_dump_json().encode())
-            done, _ = await asyncio.wait({work}, timeout=BEAT)
-            if done:
-                break
-            beat += 1
-        if not work.cancelled():
-            await request.respond(work.result().model_dump_json().encode())
+        try:
+            while True:
+                working = wrap(Working(by=self.name, beat=beat), run=question.run, sender=self.name, id=f"{beat}")
+                await request.respond(working.model_dump_json().encode())
+                done, _ = await asyncio.wait({work}, timeout=BEAT)
+                if done:
+                    break
+                beat += 1
+            if not work.cancelled():
+                await request.respond(work.result().model_dump_json().encode())
+        except (NatsError, OSError) as error:  # the bus is away; the asker asks again
+            log.warning("%s could not reply to %s: %s", self.name, question.sender, error)
 
     async def _answer(self, question: Envelope) -> Envelope:
+        """The answer; a `Failure` when there is one that cannot be kept."""
+        try:
+            return await self._kept_answer(question)
+        except Exception as error:  # the journal does not answer, the answer is too large for a message, …
+            return self._wrap(question, self._failure(question, error))
+
+    async def _kept_answer(self, question: Envelope) -> Envelope:
         """The answer, from the journal if it was given before."""
         journal = Journal(self.bus, question.run)
-        made = reply_id(question)
-        before = await journal.find(made)
+        before = await journal.find(reply_id(question))
         if before is not None:
             return before
-        message = await self._think(question)
-        answer = wrap(
-            message, run=question.run, sender=self.name, recipient=question.sender, causation=question.id, id=made
-        )
-        if not isinstance(message, Failure):  # a failure may be asked again
+        answer = self._wrap(question, await self._think(question))
+        if not isinstance(answer.data, Failure):  # a failure may be asked again
             await journal.append(answer)
         return answer
+
+    def _wrap(self, question: Envelope, message: Message) -> Envelope:
+        to, id = question.sender, reply_id(question)
+        return wrap(message, run=question.run, sender=self.name, recipient=to, causation=question.id, id=id)
 
     async def _think(self, question: Envelope) -> Message:
         handler = self.handlers.get(question.data.type)
@@ -109,8 +119,13 @@ class Service:
             )
         try:
             return await handler(question)
-        except PostdocsError as error:
-            return Failure(error=str(error))
         except Exception as error:  # a service outlives what one request does to it, and says what it was
-            log.exception("%s could not answer %s", self.name, question.data.type)
-            return Failure(error=f"{type(error).__name__}: {error}", detail=question.data.type)
+            return self._failure(question, error)
+
+    def _failure(self, question: Envelope, error: Exception) -> Failure:
+        """An error with an exit code (ours, or a tool's that knows nothing of us) says in a sentence what to do."""
+        exit_code = getattr(error, "exit_code", None)
+        if isinstance(exit_code, int):
+            return Failure(error=str(error), exit_code=exit_code)
+        log.error("%s could not answer %s", self.name, question.data.type, exc_info=error)
+        return Failure(error=f"{type(error).__name__}: {error}", detail=question.data.type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 JOBS_STREAM = "JOBS"
 DEAD_STREAM = "DEAD"
+_JOB_ENDS = ("job_finished", "job_failed", "job_cancelled")
 
 
 def ask(service: str, run: str | None = None) -> str:
@@ -13,7 +14,12 @@ def ask(service: str, run: str | None = None) -> str:
 
 def said(run: str, type: str = "*", id: str = "*") -> str:
     """Where a message stands in the journal of its run: one subject each, so that it is written once."""
-    return f"run.{run}.said.{type}.{id}"
+    return f"run.{run}.said.{token(type)}.{id}"
+
+
+def token(type: str) -> str:
+    """A message type in the subject: one for all ends of a job, so that the server admits one end only."""
+    return "job_end" if type in _JOB_ENDS else type
 
 
 def journal_stream(run: str) -> str:

@@ -23,6 +23,8 @@ from protocol.message import Part
 from services.child import die_with_parent
 
 START_SECONDS = 10.0
+ACCEPT_SECONDS = 0.5
+"""On loopback a connection is accepted or refused at once."""
 
 
 class Connection(Part):
@@ -58,7 +60,7 @@ class BusServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         port, token = _free_port(), secrets.token_urlsafe(24)
         config = self.folder / "nats.conf"
-        _write_private(config, _config(port, token, self.folder))
+        write_private(config, _config(port, token, self.folder))
         self._process = await asyncio.create_subprocess_exec(
             str(server_binary()),
             "--config",
@@ -72,16 +74,16 @@ class BusServer:
         )
         self.connection = Connection(url=f"nats://127.0.0.1:{port}", token=token, pid=self._process.pid)
         await self._wait_until_it_answers()
-        _write_private(self.folder / "server.json", self.connection.model_dump_json())
+        write_private(self.folder / "server.json", self.connection.model_dump_json())
 
     async def _wait_until_it_answers(self) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
-        port = int(self.connection.url.rsplit(":", 1)[1])
+        host, port = _address(self.connection.url)
         while asyncio.get_running_loop().time() < deadline:
             if self._process and self._process.returncode is not None:
                 break
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_connection(host, port)
             except OSError:
                 await asyncio.sleep(0.02)
                 continue
@@ -102,10 +104,14 @@ class BusServer:
 
 
 def running_server(folder: Path) -> Connection | None:
-    """How to reach the server that keeps this folder, or None when none runs."""
+    """How to reach the server that keeps this folder, or None when none runs.
+
+    The process id alone proves nothing: after a crash another process may have it.
+    """
     try:
         connection = Connection.model_validate(json.loads((folder / "server.json").read_text()))
         os.kill(connection.pid or 0, 0)
+        socket.create_connection(_address(connection.url), timeout=ACCEPT_SECONDS).close()
     except (OSError, ValueError):
         return None
     return connection
@@ -128,10 +134,17 @@ def _config(port: int, token: str, folder: Path) -> str:
     )
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, not even where it existed with another mode."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
         file.write(text)
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, port = url.removeprefix("nats://").rsplit(":", 1)
+    return host, int(port)
 
 
 def _free_port() -> int:

@@ -46,11 +46,6 @@ class Children:
         self._watchers.append(asyncio.create_task(self._keep(name, argv)))
 
     async def _spawn(self, name: str, argv: tuple[str, ...]) -> None:
-        environment = dict(os.environ) | {
-            "POSTDOCS_BUS_URL": self.connection.url,
-            "POSTDOCS_BUS_TOKEN": self.connection.token or "",
-            "PYTHONUNBUFFERED": "1",
-        }
         with (self.logs / f"{name}.log").open("ab") as log:
             self._processes[name] = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -58,10 +53,16 @@ class Children:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=self._environment(),
                 start_new_session=True,  # Ctrl-C is for the launcher, which stops its children itself
                 preexec_fn=die_with_parent(),
             )
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, with this connection's token or none: an empty or inherited one would shadow that in the URL."""
+        inherited = {name: value for name, value in os.environ.items() if name != "POSTDOCS_BUS_TOKEN"}
+        token = {"POSTDOCS_BUS_TOKEN": self.connection.token} if self.connection.token else {}
+        return inherited | token | {"POSTDOCS_BUS_URL": self.connection.url, "PYTHONUNBUFFERED": "1"}
 
     async def _keep(self, name: str, argv: tuple[str, ...]) -> None:
         for restarts in range(MAX_RESTARTS + 1):

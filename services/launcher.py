@@ -34,7 +34,7 @@ from protocol.journal import Journal
 from protocol.ledger import Ledger
 from protocol.message import Part, message_id
 from services import base_model
-from services.bus_server import Connection
+from services.bus_server import Connection, write_private
 from services.children import Children
 from services.projection import Projection
 from services.report import write_report
@@ -139,7 +139,7 @@ async def _bus(folder: RunFolder, options: Options) -> AsyncIterator[Connection]
     """The bus: the one given, the one the run was started on, or an embedded one."""
     if options.bus is not None:
         connection = Connection(url=options.bus, token=os.environ.get("POSTDOCS_BUS_TOKEN") or None)
-        (folder.root / "bus.json").write_text(Connection(url=options.bus).model_dump_json())
+        write_private(folder.bus_url, Connection(url=options.bus).model_dump_json())  # the URL may hold a password
         yield connection
         return
     known = external_bus(folder)
@@ -168,13 +168,14 @@ async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, 
     """Scorer and crew for this run; a worker where none is on the bus yet."""
     wanted = worker == "local" or (worker == "auto" and not await _worker_there(bus, brief.task.compute.queue))
     if wanted:  # first: it takes longest to get ready
-        await children.start("worker", "-m", "services.executor", "--queue", brief.task.compute.queue)
+        queue_name = brief.task.compute.queue
+        await children.start("worker", "-m", "services.executor", "--queue", queue_name, "--owner", folder.id)
     await children.start("scorer", "-m", "services.scorer", "--run", folder.id, "--folder", str(folder.root))
     await children.start("crew", "-m", "services.crew", "--run", folder.id)
 
 
 async def _worker_there(bus: Bus, wanted: str) -> bool:
-    """Whether a worker for this queue answers on the bus."""
+    """Whether a worker for this queue answers on the bus that is not another run's own, and stopped with it."""
     inbox = bus.client.new_inbox()
     answers = await bus.client.subscribe(inbox)
     await bus.client.publish("$SRV.PING.worker", b"", reply=inbox)
@@ -182,10 +183,11 @@ async def _worker_there(bus: Bus, wanted: str) -> bool:
     try:
         while (left := deadline - time.monotonic()) > 0:
             msg = await answers.next_msg(timeout=left)
-            if msg.data and json.loads(msg.data).get("metadata", {}).get("queue") == wanted:
-                return True
             if not msg.data:  # nobody listens
                 return False
+            about = json.loads(msg.data).get("metadata") or {}
+            if about.get("queue") == wanted and "owner" not in about:
+                return True
     except TimeoutError:
         return False
     finally:

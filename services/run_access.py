@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from protocol.envelope import Envelope
-from protocol.errors import BadInput, BusUnavailable, RunUnknown
+from protocol.errors import BadInput, BusUnavailable, RunUnknown, without_userinfo
 from protocol.journal import Journal
 from protocol.ledger import Ledger
 from services.bus_server import BusServer, Connection, running_server
@@ -133,7 +133,7 @@ async def open_journal(folder: RunFolder) -> AsyncIterator[Journal]:
         stack.push_async_callback(bus.close)
         journal = Journal(bus, folder.id)
         if not await journal.exists():
-            raise RunUnknown(folder.id, f"the journals at {connection.url}", [])
+            raise RunUnknown(folder.id, f"the journals at {without_userinfo(connection.url)}", [])
         yield journal
 
 

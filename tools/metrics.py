@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import logging
 import re
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+log = logging.getLogger(__name__)
 Row = Mapping[str, object]
 Metric = Callable[[str, str, Row], float]
 
@@ -119,18 +121,40 @@ def load(metric: str, folder: Path) -> Metric:
 def score_all(
     metric: str, folder: Path, predictions: Sequence[str], expected: Sequence[str], rows: Sequence[Row]
 ) -> list[float]:
-    """The scores of many predictions, in order. A `command:` metric is started once. Raises MetricError."""
+    """The scores of many predictions, in order. A `command:` metric is started once.
+
+    An item on which the metric raises an error scores 0. Raises MetricError, or what the metric raised on the first
+    item when it did so on every one.
+    """
     if not len(predictions) == len(expected) == len(rows):
         raise ValueError(f"{len(predictions)} predictions, {len(expected)} expected, {len(rows)} rows: not one to one")
     if not predictions:
         return []
     if metric.startswith("command:"):
         return _run_command(metric, folder, predictions, expected, rows)
-    score = load(metric, folder)
-    return [score(*item) for item in zip(predictions, expected, rows, strict=True)]
+    return _score_each(metric, load(metric, folder), list(zip(predictions, expected, rows, strict=True)))
 
 
 BUILT_IN: dict[str, Metric] = {"exact_match": exact_match, "numeric": numeric, "multiple_choice": multiple_choice}
+
+
+def _score_each(metric: str, score: Metric, items: Sequence[tuple[str, str, Row]]) -> list[float]:
+    scores: list[float] = []
+    failures: list[Exception] = []
+    for item in items:
+        try:
+            scores.append(score(*item))
+        except MetricError:
+            raise
+        except Exception as error:  # a user's function, and a model's odd answer
+            failures.append(error)
+            scores.append(0.0)
+    if len(failures) == len(items):
+        raise failures[0]
+    if failures:  # without their texts, which may hold rows of the test split
+        kinds = ", ".join(sorted({type(error).__name__ for error in failures}))
+        log.warning("metric %s failed on %d of %d items (%s), which score 0", metric, len(failures), len(items), kinds)
+    return scores
 
 
 def _folded(text: str) -> str:

@@ -71,21 +71,29 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
     if late > LATE_SHARE * experiment.seconds:
         await context.say(Refused(experiment=experiment.id, reason=f"it would end {late:.0f} s late"), experiment.id)
         return
-    attempt = entry.attempts
-    name = experiment.id if attempt == 0 else f"{experiment.id}-retry{attempt}"
+    spec = _with_weights(context, entry, proposal.job)
+    name = experiment.id if entry.attempts == 0 else f"{experiment.id}-retry{entry.attempts}"
+    before = await _job(context, entry.job)
     job = Job(
         id=f"{context.run}-{name}",
         run=context.run,
         experiment=experiment.id,
         queue=told.task.compute.queue,
-        folder=f"{told.folder}/jobs/{name}",
-        spec=_with_weights(context, entry, proposal.job),
-        attempt=attempt,
+        # the same job again goes on from its own checkpoints; a mended one begins anew
+        folder=before.folder if before and before.spec == spec else f"{told.folder}/jobs/{name}",
+        spec=spec,
+        attempt=entry.attempts,
     )
     id = message_id(context.run, "job", job.id)
     envelope = wrap(job, run=context.run, sender="experimentalist", recipient="worker", id=id)
     await queue.submit(context.bus, envelope)
     await context.settle(envelope)
+
+
+async def _job(context: CrewContext, id: str | None) -> Job | None:
+    """The job of this id as it was submitted."""
+    envelope = await context.journal.find(message_id(context.run, "job", id)) if id else None
+    return envelope.data if envelope is not None and isinstance(envelope.data, Job) else None
 
 
 def _with_weights(context: CrewContext, entry: Entry, spec: JobSpec) -> JobSpec:

@@ -16,8 +16,9 @@ def command(
     name: Annotated[str | None, typer.Option("--name", help="Name of this worker; host and process without.")] = None,
 ) -> None:
     """Take jobs from a bus and run them on this machine, until interrupted. A token: POSTDOCS_BUS_TOKEN."""
-    argv = ["--bus", bus, "--queue", queue, "--slots", str(slots)]
+    argv = ["--queue", queue, "--slots", str(slots)]
     if name:
         argv += ["--name", name]
+    os.environ["POSTDOCS_BUS_URL"] = bus  # not an argument: a password in it would show in the list of processes
     # this process becomes the worker: its signals and exit code are the worker's own
     os.execv(sys.executable, [sys.executable, "-m", "services.executor", *argv])

@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--queue", default="default")
     parser.add_argument("--slots", type=int, default=1, help="jobs at a time")
     parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}")
+    parser.add_argument("--owner", help="the run that this worker was started for, and is stopped with")
     return parser.parse_args()
 
 
@@ -49,7 +50,14 @@ async def _work(arguments: argparse.Namespace) -> None:
     bus = await Bus.connect(arguments.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name=f"worker {arguments.name}")
     try:
         backend = LocalBackend(arguments.slots)
-        worker = Worker(bus, backend, queue=arguments.queue, slots=arguments.slots, name=arguments.name)
+        worker = Worker(
+            bus,
+            backend,
+            queue=arguments.queue,
+            slots=arguments.slots,
+            name=arguments.name,
+            owner=arguments.owner,
+        )
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -24,7 +24,7 @@ from protocol.job import (
     JobStarted,
 )
 from protocol.journal import Journal
-from protocol.queue import cancel_id, end_id
+from protocol.queue import cancel_id, end_id, given_back_id
 from services.executor.backend import Backend, BackendFailed, Handle
 from services.executor.events import Checkpoint, Event, Garbled, Metric, Printed, Running
 from services.executor.folder import BadJobFolder
@@ -34,8 +34,8 @@ from services.executor.reporter import Reporter
 from services.executor.watch import Watch
 
 log = logging.getLogger(__name__)
-DELIVERIES = 3
-"""A job that was delivered more often has outlived so many workers, and may well be why they died."""
+LOSSES = 3
+"""A job that has outlived so many workers may well be why they died. Workers that were stopped do not count."""
 TERM_SECONDS = 1.0
 """Between SIGTERM and SIGKILL for a job that is to save nothing."""
 CANCEL_POLL = 2.0
@@ -76,7 +76,7 @@ class Attempt:
             log.error("job %s given back: %s", self.job.id, error)
             await self.delivery.give_back(RETRY_DELAY)
         except asyncio.CancelledError:  # the worker stops
-            await _end(work)
+            await asyncio.gather(_end(work), self._reporter.given_back(self.worker))
             await self.delivery.give_back()
             raise
         finally:
@@ -97,9 +97,15 @@ class Attempt:
         asked = await self._journal.find(cancel_id(self.job.id))
         if asked is not None and isinstance(asked.data, CancelJob):
             return JobCancelled(**self._reporter.about(), reason=asked.data.reason)
-        if self.delivery.count > DELIVERIES:
+        if self.delivery.count > LOSSES and await self._losses() >= LOSSES:
             return JobFailed(**self._reporter.about(), reason="lost its worker three times")
         return None
+
+    async def _losses(self) -> int:
+        """How many deliveries before this one ended otherwise than by a worker that was stopped."""
+        before = range(1, self.delivery.count)
+        notes = [await self._journal.find(given_back_id(self.job.id, delivery)) for delivery in before]
+        return notes.count(None)
 
     async def _run(self) -> JobEnd:
         """Run the job; its end. Raises `BackendFailed`."""

@@ -23,7 +23,6 @@ LEASE = 10.0
 """Seconds without a heartbeat after which a job is given to another worker."""
 BEAT = 2.0
 """Seconds between two heartbeats: a lease outlives four lost ones."""
-MAX_DELIVER = 5
 MAX_WAITING = 10_000
 """Jobs that may be out with workers at a time; far above any number of slots."""
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -90,7 +89,7 @@ class JobQueue:
             filter_subject=subjects.jobs(self.name),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=LEASE,
-            max_deliver=MAX_DELIVER,
+            max_deliver=-1,  # no limit: the worker that takes a job judges how often it may still be tried
             max_ack_pending=MAX_WAITING,
         )
         self._subscription = await self.bus.jetstream.pull_subscribe(

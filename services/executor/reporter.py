@@ -12,10 +12,10 @@ from nats.errors import Error as NatsError
 
 from protocol.bus import Bus
 from protocol.envelope import Envelope, wrap
-from protocol.job import JobEnd, JobEvent, JobLog, JobMetric
+from protocol.job import JobEnd, JobEvent, JobGivenBack, JobLog, JobMetric
 from protocol.journal import Journal
 from protocol.message import message_id
-from protocol.queue import end_id
+from protocol.queue import end_id, given_back_id
 from services.executor.events import Metric
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ LOG_SECONDS = 0.5
 LOG_LINES = 20
 """Lines of an event; the whole log is in the job's folder."""
 RETRY_SECONDS = 0.5
+NOTE_SECONDS = 2.0
+"""A worker that stops waits no longer for a bus that is away."""
 SENDER, RECIPIENT = "worker", "experimentalist"
 
 
@@ -72,6 +74,14 @@ class Reporter:
         """Say all that is left, and last the end."""
         await self._flush(all=True)
         await self._append(end_id(self._job.id), event)
+
+    async def given_back(self, worker: str) -> None:
+        """Note that this delivery ends because the worker was stopped, not because the job took it down."""
+        note = JobGivenBack(**self.about(), worker=worker, delivery=self._delivery)
+        try:
+            await asyncio.wait_for(self._append(given_back_id(self._job.id, self._delivery), note), NOTE_SECONDS)
+        except TimeoutError:
+            log.warning("job %s: nobody heard that it is given back; it will look like a lost worker", self._job.id)
 
     async def _flush(self, all: bool = False) -> None:
         now = time.monotonic()

@@ -31,8 +31,10 @@ AWAY_SECONDS = 1.0
 class Worker:
     """Runs up to `slots` jobs of a queue at a time, on one backend."""
 
-    def __init__(self, bus: Bus, backend: Backend, *, queue: str, slots: int, name: str) -> None:
-        self.bus, self.backend, self.name = bus, backend, name
+    def __init__(
+        self, bus: Bus, backend: Backend, *, queue: str, slots: int, name: str, owner: str | None = None
+    ) -> None:
+        self.bus, self.backend, self.name, self.owner = bus, backend, name, owner
         self.queue = JobQueue(bus, queue)
         self._slots, self._free = slots, asyncio.Semaphore(slots)
         self._running: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
@@ -64,6 +66,8 @@ class Worker:
             "backend": self.backend.name,
             "slots": str(self._slots),
         }
+        if self.owner is not None:  # it goes when its run does, so that no other run should count on it
+            about["owner"] = self.owner
         return ServiceConfig(name=SERVICE, version=VERSION, description="runs training jobs", metadata=about)
 
     async def _serve_one(self) -> None:

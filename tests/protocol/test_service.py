@@ -59,7 +59,7 @@ async def test_a_question_asked_twice_is_thought_about_once(bus: Bus) -> None:
     await service.stop()
 
 
-async def test_beats_keep_a_slow_answer_alive(bus: Bus) -> None:
+async def test_beats_keep_a_slow_answer_alive_beyond_the_time_limit_for_silence(bus: Bus) -> None:
     await Journal(bus, "r1").create()
 
     async def slow(_: Envelope) -> Message:
@@ -68,7 +68,7 @@ async def test_beats_keep_a_slow_answer_alive(bus: Bus) -> None:
 
     service = Service(bus, "experimentalist", {RungCheck: slow})
     await service.start()
-    answer = await bus.ask(question(), RungVerdict, timeout=8, silence=1.6)
+    answer = await bus.ask(question(), RungVerdict, timeout=2, silence=1.6)
     assert isinstance(answer.data, RungVerdict)
     await service.stop()
 
@@ -107,7 +107,16 @@ async def test_a_service_that_fails_says_why(bus: Bus) -> None:
 
     service = Service(bus, "experimentalist", {RungCheck: fail})
     await service.start()
-    with pytest.raises(AnswerFailed, match="the model folder is empty"):
+    with pytest.raises(AnswerFailed, match="the model folder is empty") as caught:
+        await bus.ask(question(), RungVerdict, timeout=5)
+    assert caught.value.exit_code == BadInput.exit_code
+    await service.stop()
+
+
+async def test_an_answer_that_cannot_be_journaled_is_a_failure_not_a_silence(bus: Bus) -> None:
+    service = Service(bus, "experimentalist", {RungCheck: keep})  # in a run that has no journal
+    await service.start()
+    with pytest.raises(AnswerFailed, match="NoStreamResponseError"):
         await bus.ask(question(), RungVerdict, timeout=5)
     await service.stop()
 

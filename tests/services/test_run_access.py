@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ async def test_a_running_run_is_read_over_its_own_server(folder: RunFolder) -> N
         await say(connection, folder.id, "again")
         assert len(await read_journal(folder)) == 2
         assert is_running(folder)
+
+
+async def test_a_process_that_took_the_number_of_a_dead_server_is_not_that_server(folder: RunFolder) -> None:
+    dead = Connection(url="nats://127.0.0.1:1", token="t", pid=os.getpid())
+    (folder.bus / "server.json").write_text(dead.model_dump_json())
+    assert running_server(folder.bus) is None
+    assert len(await read_journal(folder)) == 1
 
 
 async def test_many_readers_at_once_take_turns(folder: RunFolder) -> None:

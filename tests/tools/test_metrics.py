@@ -125,6 +125,20 @@ def test_a_python_metric_that_cannot_score_says_why(code: str, told: str, tmp_pa
         load("python:mine:score", tmp_path)("a", "b", {})
 
 
+def test_an_answer_on_which_a_python_metric_fails_scores_zero(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "mine.py").write_text("def score(prediction, expected): return float(int(prediction) == int(expected))")
+    scores = score_all("python:mine:score", tmp_path, ["4", "a secret", "5"], ["4", "4", "4"], [{}] * 3)
+    assert scores == [1.0, 0.0, 0.0]
+    assert "failed on 1 of 3 items (ValueError)" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_python_metric_that_fails_on_every_answer_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def score(prediction, expected): return float(prediction)")
+    with pytest.raises(ValueError, match="'a'"):
+        score_all("python:mine:score", tmp_path, ["a", "b"], ["4", "4"], [{}] * 2)
+
+
 def test_a_command_scores_all_items_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "score.py").write_text(
         "import json, pathlib, sys\n"

@@ -15,7 +15,7 @@ import pytest
 from executor_harness import ENDS, CrewRun, WorkerProcess
 
 from protocol.bus import Bus
-from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobMetric, JobStarted
+from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted
 from protocol.queue import submit
 from services.bus_server import Connection
 from services.executor.attempt import Attempt
@@ -99,6 +99,34 @@ async def test_a_job_that_outlived_three_workers_fails(run: CrewRun, shared_bus:
     end = await run.end(job)
     assert isinstance(end, JobFailed) and end.reason == "lost its worker three times"
     assert await queue.take(timeout=0.3) is None
+    await queue.close()
+
+
+async def test_workers_that_were_stopped_do_not_count_as_lost(run: CrewRun, shared_bus: Bus) -> None:
+    envelope = run.job(("sft.py",), id="patient")
+    job = envelope.data.model_copy(update={"queue": "patient"})
+    queue = JobQueue(shared_bus, "patient")
+    await queue.open()
+    await submit(shared_bus, envelope.model_copy(update={"data": job}))
+    backend = LocalBackend(1)
+    for count in range(1, 6):
+        delivery = await queue.take()
+        assert delivery is not None and delivery.count == count
+        attempt = asyncio.create_task(Attempt(delivery, backend, "ada").run())
+        await asyncio.sleep(0)
+        attempt.cancel()
+        await asyncio.wait({attempt})
+        assert attempt.cancelled()
+    assert [note.delivery for note in await run.events(job, JobGivenBack)] == [1, 2, 3, 4, 5]
+    for _ in range(3):
+        delivery = await queue.take()
+        assert delivery is not None
+        assert await Attempt(delivery, backend, "ada")._refused() is None
+        await delivery.give_back()  # without a word, as the end of a lease does
+    delivery = await queue.take()
+    assert delivery is not None and delivery.count == 9
+    await Attempt(delivery, backend, "ada").run()
+    assert isinstance(await run.end(job), JobFailed)
     await queue.close()
 
 

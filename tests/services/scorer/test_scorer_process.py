@@ -58,5 +58,5 @@ async def test_without_a_bus_it_says_so_and_ends_with_4(idle: Laboratory) -> Non
     async with scorer(idle, nowhere) as process:
         _, told = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 4
-    assert b"no NATS server at nats://127.0.0.1:1" in told
+    assert b"no usable NATS server at nats://127.0.0.1:1" in told
     assert b"Traceback" not in told

@@ -123,6 +123,7 @@ async def test_a_metric_that_fails_is_an_error_which_keeps_the_test_split_to_its
     with pytest.raises(AnswerFailed, match=r"failed on test \(ValueError\)") as caught:
         await lab.test()
     assert "testrow" not in str(caught.value)
+    assert caught.value.exit_code == 2
 
 
 async def test_a_shared_scorer_finds_the_folder_of_a_run_in_its_journal(idle: Laboratory) -> None:

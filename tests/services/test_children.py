@@ -1,0 +1,54 @@
+"""What the launcher gives to its child processes: the way to the bus, and no credential where others can read it."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.bus_server import Connection
+from services.children import Children
+from services.launcher import Options, _bus
+from services.run_folder import RunFolder
+
+TELL = "import os; print(os.environ.get('POSTDOCS_BUS_TOKEN'))"
+
+
+@pytest.mark.parametrize(("token", "told"), [(None, "None"), ("mine", "mine")])
+async def test_a_child_gets_the_token_of_its_bus_and_no_other(
+    token: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTDOCS_BUS_TOKEN", "inherited")
+    children = Children(Connection(url="nats://ada:secret@host", token=token), tmp_path)
+    await children.start("child", "-c", TELL)
+    await asyncio.wait_for(children._processes["child"].wait(), 10)
+    await children.stop()
+    assert (tmp_path / "child.log").read_text().strip() == told
+
+
+async def test_the_url_of_an_external_bus_is_kept_for_its_owner_only(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "r1")
+    folder.root.mkdir()
+    folder.bus_url.write_text("{}")  # as an older version left it
+    async with _bus(folder, Options(bus="nats://ada:secret@host:4222")) as connection:
+        assert connection.url == "nats://ada:secret@host:4222"
+    assert stat.S_IMODE(folder.bus_url.stat().st_mode) == 0o600
+
+
+def test_a_worker_does_not_show_its_bus_in_the_list_of_processes() -> None:
+    command = [sys.executable, "-m", "services.cli.main", "worker", "--bus", "nats://ada:secret@127.0.0.1:1"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while "services.executor" not in (shown := psutil.Process(process.pid).cmdline()):
+                assert time.monotonic() < deadline, shown
+                time.sleep(0.02)
+        finally:
+            process.kill()
+    assert not any("secret" in argument for argument in shown)
