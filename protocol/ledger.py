@@ -326,6 +326,11 @@ def _(message: job.JobCancelled, ledger: Ledger) -> None:
 
 
 @_fold.register
+def _(message: job.JobGivenBack, ledger: Ledger) -> None:
+    _end(ledger, message, status="queued")
+
+
+@_fold.register
 def _(message: score.Scored, ledger: Ledger) -> None:
     if message.split == "test":
         ledger.tests[message.candidate] = message

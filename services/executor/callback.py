@@ -12,20 +12,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 import transformers.trainer
 from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
 from services.executor.events import Checkpoint, FileEvent, Metric, TrainBegan, TrainEnded
+from services.executor.threads import ThreadTuner
 
 
 class JobCallback(TrainerCallback):
     """Writes what the Trainer does; ends the training at `stop_at` (monotonic), or when asked by SIGUSR1."""
 
-    def __init__(self, events: Path, stop_at: float) -> None:
+    def __init__(self, events: Path, stop_at: float, threads: int = 1) -> None:
         self._file = events.open("a", buffering=1)  # a line at a time: the worker reads along
         self.stop_at = stop_at
         self.asked_to_stop = False
+        self._tuner = ThreadTuner(1 if torch.cuda.is_available() else threads)
         self._begun = self._step_begun = time.monotonic()
         self._loss: float | None = None
         self._stopped = False
@@ -58,12 +61,17 @@ class JobCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         now = time.monotonic()
         step_seconds = now - self._step_begun
+        self._use_threads(self._tuner.after(step_seconds, now))
         last = state.global_step >= state.max_steps
         # a GRPO step may take half a minute: the next one is not begun when it would end too late
         if not last and (self.asked_to_stop or now + step_seconds > self.stop_at):
             self._stopped = control.should_training_stop = True
         if control.should_training_stop:
             control.should_log = True  # so that the last loss is the last step's, whatever `logging_steps` is
+
+    def _use_threads(self, threads: int) -> None:
+        if threads != torch.get_num_threads():
+            torch.set_num_threads(threads)
 
     def on_log(
         self,

@@ -59,7 +59,7 @@ def _run(start: Start, mask: set[int]) -> int:
     """Run the script as `__main__`; the exit code that Python would end with."""
     from services.executor.callback import JobCallback
 
-    callback = JobCallback(Path("events.jsonl"), start.stop_at)
+    callback = JobCallback(Path("events.jsonl"), start.stop_at, start.threads)
     callback.install()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # what came since the fork is delivered here
     _set_threads(start.threads)
@@ -85,12 +85,13 @@ def _run(start: Start, mask: set[int]) -> int:
 
 
 def _set_threads(threads: int) -> None:
-    """For torch here, and by the environment for what reads it later or is started from here."""
+    """By the environment for what reads it later or is started from here. Torch begins with one: loading and
+    tokenising gain nothing from more, and `threads.py` finds out whether training does."""
     import torch
 
     for name in THREADS:
         os.environ[name] = str(threads)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
 
 
 def _exit_code(end: SystemExit) -> int:
