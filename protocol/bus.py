@@ -188,7 +188,8 @@ class _Troubles:
         self.last: Exception | None = None
 
     async def hear(self, error: Exception) -> None:
-        self.last = error
+        if self.last is None or not _locked_out(self.last):  # the reset that follows a refusal explains nothing
+            self.last = error
         if self.dialling and _locked_out(error):
             raise error  # to try again, as nats-py would, does not help
 

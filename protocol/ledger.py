@@ -59,6 +59,10 @@ class Ledger:
     # -- feeding ---------------------------------------------------------------------------------------------
 
     def apply(self, envelope: Envelope) -> None:
+        """Take in the next message. What comes after the run's end (a worker that hears late of a cancel) is told in
+        the journal, but changes no figure."""
+        if self.ended is not None:
+            return
         at = envelope.time.timestamp()
         if isinstance(envelope.data, control.RunStarted):
             self._begin_session(envelope.data.at)
@@ -328,6 +332,12 @@ def _(message: job.JobCancelled, ledger: Ledger) -> None:
 @_fold.register
 def _(message: job.JobGivenBack, ledger: Ledger) -> None:
     _end(ledger, message, status="queued")
+
+
+@_fold.register
+def _(message: job.CancelJob, ledger: Ledger) -> None:
+    if message.experiment in ledger.entries and ledger.entries[message.experiment].status == "queued":
+        ledger.change(message.experiment, status="cancelled", reason=message.reason)
 
 
 @_fold.register

@@ -214,7 +214,7 @@ async def test_the_mixture_is_cleaned_once_more_where_the_scorer_still_finds_ove
 
     plan = await curate(request(tmp_path, sources), late)
     assert plan.contamination.clean and plan.mixture.rows == len(rows_of(plan)) == 90
-    assert scorer.asked == ["good", "mixture-0", "mixture-0"]
+    assert scorer.asked == ["good", "mixture-0", "mixture-0-clean"]
 
 
 async def test_nothing_to_train_on_is_bad_input_that_says_why(tmp_path: Path, scorer: Scorer) -> None:

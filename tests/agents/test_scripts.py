@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 TINY = ROOT / "examples" / "tiny" / "model"
 SCRIPTS = ROOT / "agents" / "engineer" / "scripts"
 SECONDS = 4.0
+METRIC = """'''A reward that differs between the answers of an untrained model.'''
+
+
+def score(prediction: str, expected: str) -> float:
+    return float(len(prediction) % 2)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,9 @@ async def job(strategy: str, mixture: Path, folder: Path) -> JobSpec:
     config |= {"model_name_or_path": str(TINY), "train_seconds": SECONDS, "metric_folder": str(folder)}
     if strategy in ("sft", "lora"):
         del config["metric_folder"]
+    else:
+        (folder / "my_metric.py").write_text(METRIC)
+        config["metric"] = "python:my_metric:score"
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return proposal.job
 
