@@ -30,26 +30,16 @@ def admit(
     """
     paired = candidate.against(incumbent.candidate)
     checks = (
-        Check(
-            name="whole", passed=candidate.score.failed is None, figure=candidate.score.failed or "loads, all finite"
-        ),
+        _whole(candidate),
         Check(
             name="same scorer",
             passed=candidate.split == incumbent.split == "dev" and candidate.score.n == incumbent.score.n,
             figure=f"{candidate.split}, {candidate.score.n} and {incumbent.score.n} items",
         ),
-        Check(
-            name="evaluation unchanged",
-            passed=candidate.split_sha256 == incumbent.split_sha256 == dev_sha256,
-            figure=candidate.split_sha256[:12],
-        ),
+        _unchanged(dev_sha256, candidate, incumbent),
         _clean(contamination),
         _significant(paired),
-        Check(
-            name="beyond the noise floor",
-            passed=paired is not None and paired.difference > noise_floor,
-            figure=f"{paired.difference if paired else float('nan'):+.3f} against {noise_floor:.3f}",
-        ),
+        _beyond(noise_floor, paired),
     )
     return Verdict(
         candidate=candidate.candidate,
@@ -65,10 +55,7 @@ def admit(
 
 def bank(floor: Scored, dev_sha256: str) -> Verdict:
     """The verdict on the untouched base model, which has no incumbent to beat."""
-    checks = (
-        Check(name="whole", passed=floor.score.failed is None, figure=floor.score.failed or "loads, all finite"),
-        Check(name="evaluation unchanged", passed=floor.split_sha256 == dev_sha256, figure=floor.split_sha256[:12]),
-    )
+    checks = (_whole(floor), _unchanged(dev_sha256, floor))
     return Verdict(
         candidate=floor.candidate,
         incumbent=None,
@@ -77,6 +64,21 @@ def bank(floor: Scored, dev_sha256: str) -> Verdict:
         noise_floor=0.0,
         checks=checks,
     )
+
+
+def _whole(scored: Scored) -> Check:
+    return Check(name="whole", passed=scored.score.failed is None, figure=scored.score.failed or "loads, all finite")
+
+
+def _unchanged(dev_sha256: str, *all_scored: Scored) -> Check:
+    passed = all(scored.split_sha256 == dev_sha256 for scored in all_scored)
+    return Check(name="evaluation unchanged", passed=passed, figure=all_scored[0].split_sha256[:12])
+
+
+def _beyond(noise_floor: float, paired: PairedTest | None) -> Check:
+    difference = paired.difference if paired else float("nan")
+    passed = difference > noise_floor
+    return Check(name="beyond the noise floor", passed=passed, figure=f"{difference:+.3f} against {noise_floor:.3f}")
 
 
 def _clean(contamination: Contamination | None) -> Check:

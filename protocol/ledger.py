@@ -5,21 +5,18 @@ Read by the graph (to decide), by the roles (as a `Digest`), by the command line
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable
 
-from protocol import control, critique, data, experiment, job, research, score
+from protocol import control, critique, data, experiment, research, score
 from protocol.brief import Brief
 from protocol.envelope import Envelope
 from protocol.experiment import Digest, Entry
-from protocol.message import Message
-from protocol.schedule import Curve, Diagnosis, RungVerdict, Schedule
+from protocol.fold import fold
+from protocol.schedule import Curve
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
-CURVE_POINTS = 200
-"""Points kept of a loss curve; beyond, every other one is dropped."""
 
 
 class Ledger:
@@ -49,9 +46,9 @@ class Ledger:
         self.checked: set[tuple[str, float]] = set()
         self.lost: set[str] = set()
         self.sessions: list[tuple[float, float]] = []
-        self._job_of: dict[str, str] = {}
-        self._busy_since: dict[str, float] = {}
-        self._busy: list[tuple[float, float]] = []
+        self.job_of: dict[str, str] = {}
+        self.busy_since: dict[str, float] = {}
+        self.busy: list[tuple[float, float]] = []
         self.first_job_at: float | None = None
         for envelope in envelopes:
             self.apply(envelope)
@@ -70,15 +67,15 @@ class Ledger:
             begun, last = self.sessions[-1]
             self.sessions[-1] = (begun, max(last, at))
         if isinstance(envelope.data, score.Scored):
-            self._busy.append((at - envelope.data.seconds, at))
-        _fold(envelope.data, self)
+            self.busy.append((at - envelope.data.seconds, at))
+        fold(envelope.data, self)
 
     def _begin_session(self, at: float) -> None:
         """A job that ran when the session before ended has no worker now: it waits for another."""
-        for job_id, since in self._busy_since.items():
-            self._busy.append((since, self.sessions[-1][1]))
-            self.change(self._job_of.get(job_id, ""), status="queued")
-        self._busy_since.clear()
+        for job_id, since in self.busy_since.items():
+            self.busy.append((since, self.sessions[-1][1]))
+            self.change(self.job_of.get(job_id, ""), status="queued")
+        self.busy_since.clear()
         self.sessions.append((at, at))
 
     def change(self, id: str, **fields: object) -> None:
@@ -106,7 +103,7 @@ class Ledger:
 
     def running_since(self, job_id: str) -> float | None:
         """When a worker took the job up (Unix time), or None when none has it now."""
-        return self._busy_since.get(job_id)
+        return self.busy_since.get(job_id)
 
     def spent(self) -> float:
         """Seconds of work in all sessions but the running one's open end."""
@@ -146,7 +143,7 @@ class Ledger:
         windows = [(max(a, self.first_job_at), b) for a, b in self.sessions if b > self.first_job_at]
         if windows:
             windows[-1] = (windows[-1][0], max(windows[-1][1], until))
-        spans = self._busy + [(since, until) for since in self._busy_since.values()]
+        spans = self.busy + [(since, until) for since in self.busy_since.values()]
         total = sum(b - a for a, b in windows)
         covered = sum(_covered(window, spans) for window in windows)
         return covered / total if total > 0 else 0.0
@@ -204,221 +201,3 @@ def _covered(window: tuple[float, float], spans: list[tuple[float, float]]) -> f
             total += stop - max(begin, end)
             end = stop
     return total
-
-
-# -- how each message changes the ledger -------------------------------------------------------------------------
-
-
-@functools.singledispatch
-def _fold(message: Message, ledger: Ledger) -> None:
-    """Most messages change nothing."""
-
-
-@_fold.register
-def _(message: Brief, ledger: Ledger) -> None:
-    ledger.brief = message
-
-
-@_fold.register
-def _(message: research.Review, ledger: Ledger) -> None:
-    ledger.review = message
-
-
-@_fold.register
-def _(message: data.DataPlan, ledger: Ledger) -> None:
-    ledger.plan = message
-
-
-@_fold.register
-def _(message: score.EvalReady, ledger: Ledger) -> None:
-    ledger.eval = message
-
-
-@_fold.register
-def _(message: control.FloorBanked, ledger: Ledger) -> None:
-    ledger.floor = message
-
-
-@_fold.register
-def _(message: experiment.Proposals, ledger: Ledger) -> None:
-    for proposal in message.proposals:
-        _propose(ledger, proposal)
-
-
-def _propose(ledger: Ledger, proposal: experiment.Proposal) -> None:
-    id = proposal.experiment.id
-    ledger.proposals[id] = proposal
-    ledger.entries.setdefault(id, Entry(experiment=proposal.experiment))
-
-
-@_fold.register
-def _(message: control.Refused, ledger: Ledger) -> None:
-    if message.experiment in ledger.entries and ledger.entries[message.experiment].status == "proposed":
-        ledger.change(message.experiment, status="cancelled", reason=message.reason)
-
-
-@_fold.register
-def _(message: job.Job, ledger: Ledger) -> None:
-    ledger._job_of[message.id] = message.experiment
-    ledger.curves.pop(message.experiment, None)
-    attempts = ledger.entries[message.experiment].attempts + 1 if message.experiment in ledger.entries else 1
-    ledger.change(message.experiment, status="queued", job=message.id, attempts=attempts)
-
-
-@_fold.register
-def _(message: job.JobAccepted, ledger: Ledger) -> None:
-    ledger._busy_since[message.job] = message.at
-    ledger.change(message.experiment, status="running", device=message.device)
-
-
-@_fold.register
-def _(message: job.JobStarted, ledger: Ledger) -> None:
-    ledger.first_job_at = ledger.first_job_at or message.at
-
-
-@_fold.register
-def _(message: job.JobMetric, ledger: Ledger) -> None:
-    loss = message.values.get("loss")
-    entry = ledger.entries.get(message.experiment)
-    if loss is None or entry is None:
-        return
-    before = ledger.curves.get(message.experiment)
-    steps, losses = (before.steps, before.losses) if before else ((), ())
-    if len(steps) >= CURVE_POINTS:  # thinned, so that the early part stays comparable
-        steps, losses = steps[::2], losses[::2]
-    ledger.curves[message.experiment] = Curve(
-        experiment=message.experiment,
-        rung=entry.experiment.rung,
-        max_steps=message.max_steps,
-        steps=(*steps, message.step),
-        losses=(*losses, loss),
-    )
-    ledger.change(message.experiment, steps=message.step, loss=loss)
-
-
-def _end(ledger: Ledger, message: job.JobEvent, **fields: object) -> None:
-    since = ledger._busy_since.pop(message.job, None)
-    if since is not None:
-        ledger._busy.append((since, message.at))
-    ledger.change(message.experiment, **fields)
-
-
-@_fold.register
-def _(message: job.JobFinished, ledger: Ledger) -> None:
-    pace = message.steps / message.train_seconds if message.train_seconds > 0 else None
-    _end(
-        ledger,
-        message,
-        status="trained",
-        model=message.model,
-        steps=message.steps,
-        seconds=message.seconds,
-        loss=message.loss,
-        steps_per_second=pace,
-    )
-
-
-@_fold.register
-def _(message: job.JobFailed, ledger: Ledger) -> None:
-    _end(ledger, message, status="failed", reason=message.reason, seconds=message.seconds)
-
-
-@_fold.register
-def _(message: job.JobCancelled, ledger: Ledger) -> None:
-    status = "trained" if message.model else "killed" if message.experiment in ledger.lost else "cancelled"
-    _end(ledger, message, status=status, model=message.model, reason=message.reason, seconds=message.seconds)
-
-
-@_fold.register
-def _(message: job.JobGivenBack, ledger: Ledger) -> None:
-    _end(ledger, message, status="queued")
-
-
-@_fold.register
-def _(message: job.CancelJob, ledger: Ledger) -> None:
-    if message.experiment in ledger.entries and ledger.entries[message.experiment].status == "queued":
-        ledger.change(message.experiment, status="cancelled", reason=message.reason)
-
-
-@_fold.register
-def _(message: score.Scored, ledger: Ledger) -> None:
-    if message.split == "test":
-        ledger.tests[message.candidate] = message
-        return
-    ledger.scored[message.candidate] = message
-    paired = message.against(ledger.incumbent or "")
-    ledger.change(message.candidate, status="scored", score=message.score, model=message.model, paired=paired)
-
-
-@_fold.register
-def _(message: Schedule, ledger: Ledger) -> None:
-    for slot in message.slots:
-        ledger.scheduled.add(slot.experiment)
-        proposal = ledger.proposals.get(slot.experiment)
-        if proposal and proposal.job is None:  # nothing to train: the weights are its parent's, or the base's
-            parent = ledger.entries.get(proposal.experiment.parent or "")
-            ledger.change(slot.experiment, status="trained", model=parent.model if parent else None)
-    for id, why in message.left_out.items():
-        ledger.change(id, status="cancelled", reason=why)
-
-
-@_fold.register
-def _(message: RungVerdict, ledger: Ledger) -> None:
-    entry = ledger.entries.get(message.experiment)
-    if entry is not None:
-        ledger.checked.add((entry.job or "", message.check_point))
-        if not message.keep:
-            ledger.lost.add(message.experiment)
-
-
-@_fold.register
-def _(message: Diagnosis, ledger: Ledger) -> None:
-    ledger.diagnosed.add(message.job)
-    if message.retry is not None:
-        ledger.proposals[message.experiment] = message.retry
-        ledger.change(message.experiment, status="proposed", reason=message.remedy, experiment=message.retry.experiment)
-
-
-@_fold.register
-def _(message: critique.Critique, ledger: Ledger) -> None:
-    ledger.directive = message.directive
-    if message.verdict != "promote":
-        ledger.judged.add(message.experiment)
-    ledger.change(message.experiment, verdict=message.verdict, reason=message.reason)
-
-
-@_fold.register
-def _(message: critique.Verdict, ledger: Ledger) -> None:
-    ledger.verdicts.append(message)
-    if not message.admitted:
-        ledger.judged.add(message.candidate)
-        if ledger.directive.kind == "stop":  # it was to stop because of this one
-            changes = {"kind": "explore", "reason": f"the gate refused {message.candidate}"}
-            ledger.directive = ledger.directive.model_copy(update=changes)
-    ledger.change(message.candidate, verdict="promote" if message.admitted else "reject")
-
-
-@_fold.register
-def _(message: score.Shipped, ledger: Ledger) -> None:
-    ledger.shipped.append(message)
-    ledger.judged.add(message.candidate)
-
-
-@_fold.register
-def _(message: control.StrategyClosed, ledger: Ledger) -> None:
-    ledger.closed[message.strategy] = message.reason
-
-
-@_fold.register
-def _(message: control.Tell, ledger: Ledger) -> None:
-    ledger.tells.append(message.text)
-
-
-@_fold.register
-def _(message: control.CancelRun, ledger: Ledger) -> None:
-    ledger.cancelled = True
-
-
-@_fold.register
-def _(message: control.RunEnded, ledger: Ledger) -> None:
-    ledger.ended = message

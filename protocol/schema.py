@@ -81,17 +81,17 @@ def asyncapi() -> dict[str, Any]:
         "channels": channels,
         "operations": operations,
         "components": {
-            "messages": {
-                name: {
-                    "name": name,
-                    "contentType": "application/json",
-                    "payload": {"allOf": [{"$ref": "#/components/schemas/Envelope"}], "title": kind.__name__},
-                }
-                for name, kind in KINDS.items()
-            },
+            "messages": {name: _message(name, kind) for name, kind in KINDS.items()},
             "schemas": _schemas(schema),
         },
     }
+
+
+def _message(name: str, kind: type[Message]) -> dict[str, Any]:
+    """An envelope whose data is of this kind."""
+    data = {"properties": {"data": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+    payload = {"title": kind.__name__, "allOf": [{"$ref": "#/components/schemas/Envelope"}, data]}
+    return {"name": name, "contentType": "application/json", "payload": payload}
 
 
 def _operation(service: str, request: type[Message], reply: type[Message]) -> dict[str, Any]:

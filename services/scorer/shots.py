@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from protocol.brief import Task
+from protocol.errors import BadInput
 from services.scorer.items import Item, Shot
 from tools.contamination import normalise
 from tools.sources import read_rows
@@ -46,7 +47,7 @@ def _pick(rows: list[dict[str, object]], task: Task, taken: set[str]) -> list[Sh
     for number in order:
         try:
             shot = Shot(prompt=render(task.prompt, rows[number]), answer=render(task.answer, rows[number]))
-        except Exception:  # a row that does not render is the curator's business, not an example
+        except (BadInput, ValueError):  # a row that does not render is the curator's business, not an example
             continue
         if not shot.answer.strip() or normalise(shot.prompt) in prompts:
             continue

@@ -187,8 +187,9 @@ async def test_nothing_that_a_job_started_outlives_it(run: CrewRun, worker: Work
     job = await run.submit("daemons.py", id="daemons", script=script)
     await run.end(job)
     (line,) = [x for e in await run.events(job, JobLog) for x in e.lines if x.startswith("PIDS")]
-    for pid in line.split()[1:]:
-        await until(lambda pid=int(pid): not psutil.pid_exists(pid), 3.0)
+    pids = [int(pid) for pid in line.split()[1:]]
+    assert len(pids) == 4
+    await until(lambda: not any(map(psutil.pid_exists, pids)), 3.0)
 
 
 async def test_a_job_does_not_get_the_bus_and_its_random_numbers_are_its_own(
