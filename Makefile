@@ -19,13 +19,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -e '.[all]' -c constraints.txt
 	@touch $(STAMP)
 
-examples/tiny/model/config.json: examples/tiny/make.py | $(STAMP)
-	$(BIN)/python examples/tiny/make.py
-
-demo: $(STAMP) examples/tiny/model/config.json  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
+demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
 	$(BIN)/postdocs run examples/dates/task.yaml
 
-test: $(STAMP) examples/tiny/model/config.json  ## the whole test suite
+test: $(STAMP)  ## the whole test suite
 	$(BIN)/python -m pytest -q
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
@@ -39,4 +36,4 @@ format: $(STAMP)  ## let ruff tidy up
 	$(BIN)/ruff format .
 
 clean:  ## remove what was made, the runs too
-	rm -rf $(VENV) build dist *.egg-info runs examples/tiny/model .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
