@@ -1,0 +1,65 @@
+"""A run survives Ctrl-C and `kill -9`, and goes on; no experiment runs twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+from protocol.control import RunStarted
+from protocol.job import JobCancelled, JobFailed, JobFinished
+from services.run_folder import RunFolder
+from tests.runs import crew
+
+INTERRUPT_SECONDS = 3.0
+
+
+def wait_for(folder: Path, status: str, limit: float = 60.0) -> RunFolder:
+    """Until the ledger of the only run shows an experiment with this status."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if folder.is_dir() and any(folder.iterdir()):
+            run = crew.only_run(folder)
+            if run.ledger.exists() and any(row["status"] == status for row in crew.rows(run)):
+                return run
+        time.sleep(0.2)
+    raise AssertionError(f"no experiment was {status} within {limit} s")
+
+
+async def test_a_run_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -> None:
+    task = crew.last_digit_task(tmp_path / "task", budget="70s", target=1.0)
+    runs = tmp_path / "runs"
+
+    first = crew.start("run", task, "--runs-dir", runs)
+    run = wait_for(runs, "running")
+    begun = time.monotonic()
+    first.send_signal(signal.SIGINT)
+    out, _ = first.communicate(timeout=20)
+    assert first.returncode == 130, out
+    assert time.monotonic() - begun < INTERRUPT_SECONDS
+    assert "postdocs resume" in out
+    assert (run.final_model / "config.json").is_file()
+
+    second = crew.start("resume", run.id, "--runs-dir", runs)
+    wait_for(runs, "scored")
+    os.kill(second.pid, signal.SIGKILL)
+    second.wait(timeout=10)
+    await asyncio.sleep(1.0)
+    assert crew.alive(run.id) == []  # its children have died with it
+
+    done = crew.postdocs("resume", run.id, "--runs-dir", runs, "--json")
+    assert done.returncode in (0, 3), done.stderr
+    told = json.loads(done.stdout)
+    assert told["test"] >= told["floor"]
+
+    envelopes = await crew.told(run)
+    assert crew.rows(run) == crew.projected(envelopes)
+    ends = Counter(e.data.job for e in envelopes if isinstance(e.data, JobFinished | JobFailed | JobCancelled))
+    assert ends
+    assert set(ends.values()) == {1}
+    assert len([e for e in envelopes if isinstance(e.data, RunStarted)]) == 3
+    assert told["seconds"] < 70 + 10
