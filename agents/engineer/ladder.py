@@ -17,7 +17,9 @@ ETA = 3.0
 MIN_SECONDS = 8.0
 """No job gets less: loading takes two or three seconds of it."""
 REPEAT_FROM = 4
-"""A first rung of so many jobs has its last one repeat the best under another seed, for the noise floor."""
+"""A first rung of so many jobs repeats a recipe under another seed, for the noise floor …"""
+REPEATED = 2
+"""… after so many others: early, since the gate wants to know it."""
 LAST_SHARE = 0.6
 """A rung takes all that is left when less than this share of its own time would remain after it."""
 
@@ -44,7 +46,7 @@ def next_step(view: View, plan: StrategyPlan, seconds_left: float) -> Step | Non
     room = seconds_left >= 2 * first
     if len(bottom) < plan.bottom_jobs and (room or not bottom):
         twin = _to_repeat(bottom)
-        if len(bottom) == plan.bottom_jobs - 1 >= REPEAT_FROM - 1 and twin is not None:
+        if plan.bottom_jobs >= REPEAT_FROM and len(bottom) == REPEATED and twin is not None:
             return Step("repeat", 0, first, twin)
         return Step("new", 0, min(first, seconds_left))
     tip = _tip(entries)

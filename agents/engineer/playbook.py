@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from agents.engineer import ladder, search
 from agents.engineer.plan import Recipe, StrategyPlan, View
@@ -35,7 +36,7 @@ async def propose(request: ProposeRequest, ask: Ask) -> Proposals:
 
 def candidates(view: View, reasons: list[str]) -> list[StrategyPlan]:
     """The strategies that are open and fit, the directive's first; why the others are not goes into `reasons`."""
-    wanted = view.request.directive.strategy
+    wanted = _told(view.request.tells) or view.request.directive.strategy
     order = [wanted, *PLANS] if wanted in PLANS else [*PLANS]
     found: list[StrategyPlan] = []
     for name in dict.fromkeys(name for name in order if name is not None):
@@ -46,6 +47,16 @@ def candidates(view: View, reasons: list[str]) -> list[StrategyPlan]:
         else:
             found.append(PLANS[name])
     return found
+
+
+def _told(tells: tuple[str, ...]) -> str | None:
+    """The strategy that the user named last; all that a playbook can make of plain words."""
+    for text in reversed(tells):
+        words = text.lower().replace("-", "_").replace("rejection sampling", "rejection_sampling")
+        for name in PLANS:
+            if re.search(rf"\b{name}\b", words):
+                return name
+    return None
 
 
 def _next(view: View, plan: StrategyPlan, left: float) -> Proposal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -67,7 +68,7 @@ async def _pass_the_gate(context: CrewContext, entry: Entry, scored: Scored) -> 
     verdict = admit(
         scored,
         incumbent,
-        noise_floor=_noise(context, id, incumbent.candidate),
+        noise_floor=_noise(context, scored, incumbent),
         contamination=ledger.plan.contamination if ledger.plan else None,
         dev_sha256=ledger.eval.dev_sha256 if ledger.eval else "",
     )
@@ -76,9 +77,13 @@ async def _pass_the_gate(context: CrewContext, entry: Entry, scored: Scored) -> 
         await ship(context, scored, said.id)
 
 
-def _noise(context: CrewContext, candidate: str, incumbent: str) -> float:
+def _noise(context: CrewContext, candidate: Scored, incumbent: Scored) -> float:
     """What another seed alone might have made of the difference. None lies between a model and what goes on from
-    its weights, nor between anything and the untouched base."""
-    if incumbent == BASE or incumbent in context.ledger.lineage(candidate):
+    its weights, nor between anything and the untouched base. Until the noise is measured, the two scores' own
+    standard errors stand in for it."""
+    if incumbent.candidate == BASE or incumbent.candidate in context.ledger.lineage(candidate.candidate):
         return 0.0
-    return SIGMAS * (context.ledger.noise_floor() or 0.0)
+    measured = context.ledger.noise_floor()
+    if measured is not None:
+        return SIGMAS * measured
+    return math.hypot(*((scored.score.high - scored.score.low) / 2 for scored in (candidate, incumbent)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from protocol.control import RunEnded
@@ -53,9 +54,15 @@ def told(run: str, ended: RunEnded) -> list[tuple[str, str]]:
         ("experiments", counts),
         ("device busy", f"{100 * ended.busy:.0f} %"),
         ("wall time", f"{clock(ended.seconds)} ({ended.seconds:.0f} s)"),
-        ("final_model", ended.final_model),
+        ("final_model", _short(ended.final_model)),
         ("more", f"postdocs report {run} · postdocs replay {run}"),
     ]
+
+
+def _short(path: str) -> str:
+    """Relative to where the user stands, when it is below."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def print_ending(run: str, ended: RunEnded) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, Ver
 if TYPE_CHECKING:
     from protocol.envelope import Envelope
 
+SVG_COLUMNS = 150
+
 
 def command(
     name: RunName = "latest",
@@ -19,6 +22,7 @@ def command(
         float | None,
         typer.Option("--speed", metavar="X", min=0.001, help="X times as fast as it was; at once without."),
     ] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw it into an SVG file instead.")] = None,
     verbose: Verbose = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -31,6 +35,8 @@ def command(
     said = asyncio.run(read_journal(find_run(runs_dir, name)))
     if as_json:
         _print_json(said)
+    elif svg is not None:
+        _draw([envelope for _, envelope in said], verbose, svg)
     else:
         _print_story([envelope for _, envelope in said], verbose, speed)
 
@@ -48,6 +54,32 @@ def _print_story(said: list[Envelope], verbose: bool, speed: float | None) -> No
             screen.print(text, soft_wrap=True)
     for text in story.ending():
         screen.print(text, soft_wrap=True)
+
+
+def _draw(said: list[Envelope], verbose: bool, svg: Path) -> None:
+    """The dialogue as a picture: one line a message, without the figures behind it, so that it can be read at once."""
+    import io
+
+    from rich.console import Console
+
+    from protocol.ledger import Ledger
+    from services.cli.clockwork import elapsed
+    from services.cli.dialogue import line, worth_a_line
+    from services.cli.ending import told
+
+    screen = Console(record=True, width=SVG_COLUMNS, file=io.StringIO(), markup=False, highlight=False, emoji=False)
+    ledger = Ledger()
+    for envelope in said:
+        ledger.apply(envelope)
+        if verbose or worth_a_line(envelope.data):
+            text = line(envelope, elapsed(ledger, envelope))
+            text.truncate(SVG_COLUMNS, overflow="ellipsis")
+            screen.print(text, no_wrap=True)
+    if ledger.ended is not None:
+        screen.print()
+        for name, figure in told(said[0].run, ledger.ended):
+            screen.print(f"{name:>12}  {figure}", no_wrap=True, style="bold" if name == "test" else None)
+    screen.save_svg(str(svg), title=f"postdocs: {said[0].run if said else 'nothing'}")
 
 
 def _print_json(said: list[tuple[int, Envelope]]) -> None:

@@ -30,12 +30,14 @@ async def test_it_begins_with_the_recipe_that_is_known_to_work() -> None:
     assert first.recipe == PLANS["sft"].first(view)
 
 
-async def test_the_first_rung_ends_with_the_best_recipe_under_another_seed() -> None:
-    past = [requests.entry("sft-1", 0.2), requests.entry("sft-2", 0.4), requests.entry("sft-3", 0.1)]
-    fourth = await one(*past)
-    assert fourth.repeats == "sft-2"
-    assert fourth.seed == 1
-    assert fourth.recipe == past[1].experiment.recipe
+async def test_the_best_recipe_so_far_is_repeated_early_under_another_seed() -> None:
+    past = [requests.entry("sft-1", 0.2), requests.entry("sft-2", 0.4)]
+    third = await one(*past)
+    assert third.repeats == "sft-2"
+    assert third.seed == 1
+    assert third.recipe == past[1].experiment.recipe
+    fourth = await one(*past, requests.entry("sft-3", 0.3, repeats="sft-2", seed=1))
+    assert fourth.repeats is None
 
 
 async def test_then_the_best_goes_on_from_its_own_weights_for_longer() -> None:
@@ -77,6 +79,14 @@ def names(*entries: Entry, **more: object) -> list[str]:
 def test_practice_is_not_chosen_before_the_model_is_sometimes_right() -> None:
     assert names(strategy="grpo", kind="change_strategy")[0] == "sft"
     assert names(strategy="grpo", kind="change_strategy", incumbent_score=story.score(0.4))[0] == "grpo"
+
+
+def test_the_strategy_that_the_user_names_comes_first() -> None:
+    assert names(tells=("try LoRA please",))[0] == "lora"
+    assert names(tells=("try LoRA please", "no, rather rejection sampling"), incumbent_score=story.score(0.4))[0] == (
+        "rejection_sampling"
+    )
+    assert names(tells=("be bold",))[0] == "sft"
 
 
 def test_a_closed_strategy_is_not_chosen() -> None:
