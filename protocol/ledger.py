@@ -8,48 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from protocol import control, critique, data, experiment, research, score
-from protocol.brief import Brief
+from protocol import control, score
 from protocol.envelope import Envelope
 from protocol.experiment import Digest, Entry
+from protocol.facts import Facts
 from protocol.fold import fold
-from protocol.schedule import Curve
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
 
 
-class Ledger:
+class Ledger(Facts):
     """What stands in the journal so far. Feed it with `apply`, in order."""
 
     def __init__(self, envelopes: Iterable[Envelope] = ()) -> None:
-        self.brief: Brief | None = None
-        self.review: research.Review | None = None
-        self.plan: data.DataPlan | None = None
-        self.eval: score.EvalReady | None = None
-        self.floor: control.FloorBanked | None = None
-        self.entries: dict[str, Entry] = {}
-        self.proposals: dict[str, experiment.Proposal] = {}
-        self.scored: dict[str, score.Scored] = {}
-        self.tests: dict[str, score.Scored] = {}
-        self.verdicts: list[critique.Verdict] = []
-        self.shipped: list[score.Shipped] = []
-        self.directive = experiment.Directive(reason="begin")
-        self.closed: dict[str, str] = {}
-        self.tells: list[str] = []
-        self.curves: dict[str, Curve] = {}
-        self.ended: control.RunEnded | None = None
-        self.cancelled = False
-        self.scheduled: set[str] = set()
-        self.judged: set[str] = set()
-        self.diagnosed: set[str] = set()
-        self.checked: set[tuple[str, float]] = set()
-        self.lost: set[str] = set()
-        self.sessions: list[tuple[float, float]] = []
-        self.job_of: dict[str, str] = {}
-        self.busy_since: dict[str, float] = {}
-        self.busy: list[tuple[float, float]] = []
-        self.first_job_at: float | None = None
+        super().__init__()
         for envelope in envelopes:
             self.apply(envelope)
 
@@ -78,16 +51,7 @@ class Ledger:
         self.busy_since.clear()
         self.sessions.append((at, at))
 
-    def change(self, id: str, **fields: object) -> None:
-        if id in self.entries:
-            self.entries[id] = self.entries[id].model_copy(update=fields)
-
     # -- reading ---------------------------------------------------------------------------------------------
-
-    @property
-    def incumbent(self) -> str | None:
-        """Who is in `final_model/`."""
-        return self.shipped[-1].candidate if self.shipped else None
 
     @property
     def incumbent_score(self) -> score.Score | None:

@@ -1,0 +1,63 @@
+"""What a ledger holds: the latest of everything that was said, by what it is about. Changed by `fold` alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from protocol import control, critique, data, experiment, research, score
+from protocol.brief import Brief
+from protocol.experiment import Entry
+from protocol.schedule import Curve
+
+
+@dataclass
+class Facts:
+    """Projected from the journal; holds no fact of its own."""
+
+    brief: Brief | None = None
+    review: research.Review | None = None
+    plan: data.DataPlan | None = None
+    eval: score.EvalReady | None = None
+    floor: control.FloorBanked | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    proposals: dict[str, experiment.Proposal] = field(default_factory=dict)
+    scored: dict[str, score.Scored] = field(default_factory=dict)
+    tests: dict[str, score.Scored] = field(default_factory=dict)
+    verdicts: list[critique.Verdict] = field(default_factory=list)
+    shipped: list[score.Shipped] = field(default_factory=list)
+    directive: experiment.Directive = field(default_factory=lambda: experiment.Directive(reason="begin"))
+    closed: dict[str, str] = field(default_factory=dict)
+    """Strategy → why its abort criterion fired."""
+    tells: list[str] = field(default_factory=list)
+    curves: dict[str, Curve] = field(default_factory=dict)
+    ended: control.RunEnded | None = None
+    cancelled: bool = False
+    scheduled: set[str] = field(default_factory=set)
+    """Experiments that have a place in the queue's order."""
+    judged: set[str] = field(default_factory=set)
+    """Experiments whose critique is settled, by the gate too where it was to decide."""
+    diagnosed: set[str] = field(default_factory=set)
+    """Failed jobs whose failure was explained."""
+    checked: set[tuple[str, float]] = field(default_factory=set)
+    """(job, check point) at which somebody looked."""
+    lost: set[str] = field(default_factory=set)
+    """Experiments that lost their rung."""
+    sessions: list[tuple[float, float]] = field(default_factory=list)
+    """(begin, last message) of each session, Unix time in seconds."""
+    job_of: dict[str, str] = field(default_factory=dict)
+    """Job → experiment."""
+    busy_since: dict[str, float] = field(default_factory=dict)
+    """Job → when a worker took it up, while it runs."""
+    busy: list[tuple[float, float]] = field(default_factory=list)
+    """Spans of time in which the device trained or scored."""
+    first_job_at: float | None = None
+
+    @property
+    def incumbent(self) -> str | None:
+        """Who is in `final_model/`."""
+        return self.shipped[-1].candidate if self.shipped else None
+
+    def change(self, id: str, **fields: object) -> None:
+        """Change fields of an experiment's entry; nothing where there is none."""
+        if id in self.entries:
+            self.entries[id] = self.entries[id].model_copy(update=fields)
