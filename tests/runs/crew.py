@@ -28,8 +28,13 @@ def score(prediction: str, expected: str) -> float:
 '''
 
 
-def last_digit_task(folder: Path, *, rows: int = 1500, budget: str = "40s", target: float | None = None) -> Path:
-    """A task the project has never seen: own CSV and JSONL files, own templates, own metric. Gives the YAML file."""
+def last_digit_task(
+    folder: Path, *, rows: int = 1500, budget: str = "40s", target: float | None = None, chance: bool = False
+) -> Path:
+    """A task the project has never seen: own CSV and JSONL files, own templates, own metric. Gives the YAML file.
+
+    With `chance` the held-out answers are drawn by lot, so that no model can know them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = Random(0)
     numbers = rng.sample(range(1000, 10000), rows + 260)
@@ -39,7 +44,7 @@ def last_digit_task(folder: Path, *, rows: int = 1500, budget: str = "40s", targ
         writer.writerow(["number", "digit"])
         writer.writerows([number, number % 10] for number in train)
     for name, part in (("dev", dev), ("test", test)):
-        lines = [json.dumps({"number": number, "digit": number % 10}) for number in part]
+        lines = [json.dumps({"number": n, "digit": rng.randrange(10) if chance else n % 10}) for n in part]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "my_metric.py").write_text(METRIC)
     text = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,13 @@ def test_a_base_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "./missing" in done.stderr
 
 
-def test_data_that_is_too_small_still_ends_with_the_floor_or_better(tmp_path: Path) -> None:
-    task = crew.last_digit_task(tmp_path / "task", rows=12, budget="30s", target=0.99)
+def test_too_little_data_and_an_unreachable_target_end_with_exit_3_and_the_floor_or_better(tmp_path: Path) -> None:
+    task = crew.last_digit_task(tmp_path / "task", rows=12, budget="30s", target=0.99, chance=True)
     done = crew.postdocs("run", task, "--runs-dir", tmp_path / "runs", "--json")
-    assert done.returncode in (0, 3), done.stderr
+    assert done.returncode == 3, done.stderr
+    told = json.loads(done.stdout)
+    assert told["target_met"] is False
+    assert told["dev"] >= told["floor"]
+    assert told["seconds"] <= 30 + 5
     folder = crew.only_run(tmp_path / "runs")
     assert (folder.final_model / "config.json").is_file()
