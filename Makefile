@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test lint bench accept format clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -30,6 +30,12 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## what was worth measuring, each beside its reference
+	$(BIN)/python benchmarks/tokenise_pairs.py
+
+accept: $(STAMP)  ## the bundled tasks reach their figures; BANKING77=DIR adds that one (up to 11 minutes)
+	$(BIN)/python benchmarks/acceptance.py $(if $(BANKING77),--banking77 $(BANKING77))
 
 format: $(STAMP)  ## let ruff tidy up
 	$(BIN)/ruff check --fix .

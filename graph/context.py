@@ -17,6 +17,7 @@ from protocol.journal import Journal
 from protocol.ledger import Ledger
 from protocol.message import Message, message_id
 from protocol.service import reply_id
+from protocol.tasks import stop
 
 Answer = TypeVar("Answer", bound=Message)
 Listener = Callable[[int, Envelope, Ledger], None]
@@ -54,10 +55,7 @@ class CrewContext:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = [task for task in (self._follower, *self._early.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop([task for task in (self._follower, *self._early.values()) if task is not None])
 
     def _take(self, sequence: int, envelope: Envelope) -> None:
         self.ledger.apply(envelope)
@@ -77,7 +75,8 @@ class CrewContext:
             self._follower.result()
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait(), timeout=max(0.01, seconds))
+                async with asyncio.timeout(max(0.01, seconds)):
+                    await self._changed.wait()
             except TimeoutError:
                 return
 

@@ -1,7 +1,7 @@
 """The crew's graph, assembled in one place.
 
 brief ─ reviewer ─ curator ─ engineer ─ experimentalist ─ critic ─┬─ experimentalist ─ (engineer | verify)
-  └ floor (banked while the others read)    ↺ wait for events     └─ curator | reviewer
+  └ floor (banked while the others read)    ↺ wait for events     └─ curator
                                                                      verify ─ report ─ END
 """
 

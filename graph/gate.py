@@ -1,6 +1,6 @@
 """The admission gate: the one function that decides what ships. Pure logic over messages.
 
-A candidate is admitted when it was scored by the same scorer on the same held-out rows as the incumbent, with the
+A candidate is admitted when it was scored on the same held-out rows as the incumbent, with the
 decoding that ships; when it beats the incumbent item by item (exact paired test, p < 0.05) by more than the noise
 floor; when the data it was trained on is clean; when the evaluation files are unchanged; and when it loads whole.
 """
@@ -25,14 +25,13 @@ def admit(
 ) -> Verdict:
     """The verdict on `candidate` against `incumbent`.
 
-    `noise_floor` is the difference, as a fraction of 1, that a change of seed alone may make; 0 where the candidate
-    goes on from the incumbent's own weights or decodes it another way, for there no seed lies between the two.
+    `noise_floor` is the difference, as a fraction of 1, that a change of seed alone may make (`graph/noise.py`).
     """
     paired = candidate.against(incumbent.candidate)
     checks = (
         _whole(candidate),
         Check(
-            name="same scorer",
+            name="same items",
             passed=candidate.split == incumbent.split == "dev" and candidate.score.n == incumbent.score.n,
             figure=f"{candidate.split}, {candidate.score.n} and {incumbent.score.n} items",
         ),

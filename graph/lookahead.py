@@ -35,7 +35,7 @@ def next_step(ledger: Ledger, clock: Clock, exhausted: bool) -> Step:
         return "check"
     under_way = len(ledger.with_status("proposed", "queued", "running"))
     stopping = ledger.directive.kind == "stop"
-    if stopping and ledger.directive_meets_target:
+    if stopping and ledger.target_is_met:
         return "verify"
     if not stopping and not exhausted and under_way < AHEAD and clock.left_for_training(ledger) >= MIN_JOB_SECONDS:
         return "engineer"
@@ -53,11 +53,11 @@ def undiagnosed(ledger: Ledger) -> list[Entry]:
 
 
 def submittable(ledger: Ledger) -> list[Entry]:
-    """Scheduled, not queued, and the weights it starts from are there."""
+    """Scheduled, not queued, and the weights it starts from are there; in the Experimentalist's order."""
     return [
         entry
-        for entry in ledger.with_status("proposed")
-        if entry.experiment.id in ledger.scheduled and _parent_status(ledger, entry) in (None, "trained", "scored")
+        for entry in (ledger.entries[id] for id in ledger.scheduled if id in ledger.entries)
+        if entry.status == "proposed" and _parent_status(ledger, entry) in (None, "trained", "scored")
     ]
 
 

@@ -68,12 +68,10 @@ class EvalPlan(Part):
 
 
 class Budget(Part):
-    """What a run may spend. Seconds for `time`; the others are unlimited where they are absent."""
+    """What a run may spend."""
 
     time: Seconds = 600.0
-    usd: Annotated[float, Field(gt=0)] | None = None
-    tokens: Annotated[int, Field(gt=0)] | None = None
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    """Seconds, or text such as `5m`; verify and report included."""
 
 
 class Compute(Part):
@@ -117,7 +115,7 @@ class Task(Part):
 
 
 class Brief(Message):
-    """Opens a run: the task, its folder on disk, and what was hashed at the start."""
+    """Opens a run: the task, its folder on disk, and where its names lead."""
 
     type: Literal["brief"] = "brief"
     task: Task
@@ -127,7 +125,6 @@ class Brief(Message):
     """Absolute path that relative names in the task refer to."""
     data_folder: str | None = None
     """What `--data` gave."""
-    minds: dict[str, str] = {}
     seed: int = 0
 
     def headline(self) -> str:

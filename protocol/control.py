@@ -7,7 +7,7 @@ from typing import Literal
 from protocol.message import Message
 from protocol.score import Score
 
-Outcome = Literal["target_met", "better_than_floor", "budget_ended", "cancelled"]
+Outcome = Literal["target_met", "target_missed", "better_than_floor", "floor_kept", "cancelled"]
 
 
 class RunStarted(Message):

@@ -44,10 +44,6 @@ class Envelope(Part):
             raise ValueError(f"the envelope says {self.type!r} and its data {self.data.type!r}")
         return self
 
-    def line(self) -> str:
-        """`sender → recipient: headline`, for people."""
-        return f"{self.sender} → {self.recipient}: {self.data.headline()}"
-
 
 def wrap(
     message: Message,

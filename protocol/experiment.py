@@ -64,7 +64,6 @@ class Entry(Part):
     seconds: float = 0.0
     """Time on the device."""
     loss: float | None = None
-    steps_per_second: float | None = None
     device: str | None = None
     attempts: int = 0
 
@@ -80,7 +79,6 @@ class Digest(Part):
     """Standard deviation of the score between seeds of one recipe; None until measured."""
     strategies_closed: dict[str, str] = {}
     """Strategy → why its abort criterion fired."""
-    seconds_spent: float = 0.0
     seconds_left: float = 0.0
     """For training: what verify and report need is taken off already."""
     score_seconds: float = 0.0

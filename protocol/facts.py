@@ -1,4 +1,4 @@
-"""What a ledger holds: the latest of everything that was said, by what it is about. Changed by `fold` alone."""
+"""What a ledger holds: the latest of all that was said, by what it is about. Changed by `fold` and `Ledger.apply`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Facts:
     curves: dict[str, Curve] = field(default_factory=dict)
     ended: control.RunEnded | None = None
     cancelled: bool = False
-    scheduled: set[str] = field(default_factory=set)
-    """Experiments that have a place in the queue's order."""
+    scheduled: dict[str, None] = field(default_factory=dict)
+    """Experiments that have a place in the queue, in the order of the Experimentalist's answers."""
     judged: set[str] = field(default_factory=set)
     """Experiments whose critique is settled, by the gate too where it was to decide."""
     diagnosed: set[str] = field(default_factory=set)

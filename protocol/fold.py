@@ -111,7 +111,6 @@ def _end(facts: Facts, message: job.JobEvent, **fields: object) -> None:
 
 @fold.register(job.JobFinished)
 def _(message: job.JobFinished, facts: Facts) -> None:
-    pace = message.steps / message.train_seconds if message.train_seconds > 0 else None
     _end(
         facts,
         message,
@@ -120,7 +119,6 @@ def _(message: job.JobFinished, facts: Facts) -> None:
         steps=message.steps,
         seconds=message.seconds,
         loss=message.loss,
-        steps_per_second=pace,
     )
 
 
@@ -159,7 +157,7 @@ def _(message: score.Scored, facts: Facts) -> None:
 @fold.register(Schedule)
 def _(message: Schedule, facts: Facts) -> None:
     for slot in message.slots:
-        facts.scheduled.add(slot.experiment)
+        facts.scheduled[slot.experiment] = None
         proposal = facts.proposals.get(slot.experiment)
         if proposal and proposal.job is None:  # nothing to train: the weights are its parent's, or the base's
             parent = facts.entries.get(proposal.experiment.parent or "")

@@ -59,8 +59,8 @@ class Ledger(Facts):
         return self.scored[name].score if name in self.scored else None
 
     @property
-    def directive_meets_target(self) -> bool:
-        """The Critic said stop because the target is met, not because nothing is left to try."""
+    def target_is_met(self) -> bool:
+        """The whole 95 % interval of what ships lies at or above the target, on dev."""
         target = self.brief.task.target if self.brief else None
         score_now = self.incumbent_score
         return bool(target and score_now and score_now.low >= target)
@@ -132,7 +132,6 @@ class Ledger(Facts):
             entries=tuple(self._notable()),
             noise_floor=self.noise_floor(),
             strategies_closed=dict(self.closed),
-            seconds_spent=self.spent(),
             seconds_left=seconds_left,
             score_seconds=self.score_seconds(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from protocol import brief, control, critique, data, experiment, job, research, schedule, score
 from protocol.message import Message
@@ -58,8 +58,6 @@ AnyMessage = Annotated[
     | control.DeadLetter,
     Field(discriminator="type"),
 ]
-
-ANY_MESSAGE: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
 
 KINDS: dict[str, type[Message]] = {
     kind.model_fields["type"].default: kind

@@ -15,8 +15,6 @@ class ScheduleRequest(Message):
     type: Literal["schedule_request"] = "schedule_request"
     proposals: tuple[Proposal, ...]
     digest: Digest
-    running: int = 0
-    waiting: int = 0
 
     def headline(self) -> str:
         return f"schedule {', '.join(p.experiment.id for p in self.proposals)}"
@@ -27,7 +25,6 @@ class Slot(Part):
 
     experiment: str
     seconds: float
-    priority: int = 0
 
 
 class Schedule(Message):
@@ -107,12 +104,13 @@ class Diagnosis(Message):
         "argument_error",
         "disk_full",
         "killed",
+        "worker_lost",
         "unknown",
     ]
     evidence: tuple[str, ...]
     remedy: str
     retry: Proposal | None = None
-    """The mended job, or None: the same failure is never retried unchanged."""
+    """The mended job, or None. The same failure is never retried unchanged."""
 
     def headline(self) -> str:
         return f"{self.experiment}: {self.category.replace('_', ' ')}. {self.remedy}"

@@ -17,12 +17,13 @@ from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, ServiceConfig
 
-from protocol import subjects, trace
+from protocol import subjects
 from protocol.bus import BEAT, Bus, Handler
 from protocol.control import Failure, Working
 from protocol.envelope import Envelope, wrap
 from protocol.journal import Journal
 from protocol.message import Message, message_id
+from protocol.tasks import stop
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
@@ -52,10 +53,7 @@ class Service:
         await self._micro.add_endpoint(EndpointConfig(name="ask", subject=subject, handler=self._receive))
 
     async def stop(self) -> None:
-        tasks = [*self._work.values(), *self._replies]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop([*self._work.values(), *self._replies])
         if self._micro is not None and not self.bus.client.is_closed:
             await self._micro.stop()
 
@@ -63,7 +61,6 @@ class Service:
         question = await self.bus.parse(request.data, request.subject, self.name)
         if question is None:
             return
-        trace.enter(request.headers)
         work = self._work.get(question.id)
         if work is None:
             work = asyncio.create_task(self._answer(question))

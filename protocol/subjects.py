@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 JOBS_STREAM = "JOBS"
-DEAD_STREAM = "DEAD"
 _JOB_ENDS = ("job_finished", "job_failed", "job_cancelled")
 
 

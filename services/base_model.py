@@ -25,11 +25,21 @@ async def find(base_model: str, task_folder: Path) -> str:
     if recipe.is_file():
         await _make(recipe, folder)
         return str(folder)
-    if folder.exists() or base_model.startswith((".", "/", "~")):
-        raise BadInput(
-            f"base_model {base_model!r}: {folder} has no config.json, so it is not a model in transformers' format"
-        )
+    told = fault(base_model, task_folder)
+    if told:
+        raise BadInput(told)
     return base_model
+
+
+def fault(base_model: str, task_folder: Path) -> str | None:
+    """What is wrong with a path that leads to no model and to no recipe; None for a Hub id, which is not asked for."""
+    folder = (task_folder / base_model).resolve()
+    if (folder / "config.json").is_file() or (folder.parent / RECIPE).is_file():
+        return None
+    if not folder.exists() and not base_model.startswith((".", "/", "~")):
+        return None
+    told = f"base_model is {base_model!r}, and {folder} has no config.json"
+    return f"{told}: give the folder of a model in transformers' format, or its id on the Hub"
 
 
 async def _make(recipe: Path, folder: Path) -> None:

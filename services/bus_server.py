@@ -23,6 +23,8 @@ from protocol.message import Part
 from services.child import die_with_parent
 
 START_SECONDS = 10.0
+STOP_SECONDS = 1.0
+"""Between the polite signal and the other: Ctrl-C has to end the command within 3 s. JetStream syncs every second."""
 ACCEPT_SECONDS = 0.5
 """On loopback a connection is accepted or refused at once."""
 
@@ -97,7 +99,7 @@ class BusServer:
             return
         self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), timeout=5)
+            await asyncio.wait_for(self._process.wait(), timeout=STOP_SECONDS)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocol.errors import PostdocsError
+from protocol.tasks import stop
 from services.bus_server import Connection
 from services.child import die_with_parent
 
@@ -82,9 +83,7 @@ class Children:
 
     async def stop(self) -> None:
         """Stop all, politely, then not."""
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await stop(self._watchers)
         running = [process for process in self._processes.values() if process.returncode is None]
         for process in running:
             process.terminate()

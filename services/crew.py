@@ -13,12 +13,17 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Collection, Sequence
 
 from agents import registry
 from agents.crew import serve
 from agents.minds.playbook import PlaybookMind
 from protocol.bus import Bus
 from protocol.errors import PostdocsError
+from protocol.service import Service
+
+BUILT_IN = frozenset({"reviewer", "curator", "engineer", "experimentalist", "critic"})
+"""A run cannot go without these."""
 
 
 async def work(args: argparse.Namespace) -> None:
@@ -29,16 +34,31 @@ async def work(args: argparse.Namespace) -> None:
     names = args.roles.split(",") if args.roles else registry.names()
     bus = await Bus.connect(args.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name="crew")
     try:
-        roles = [registry.load(name) for name in names]
-        services = [serve(bus, role, PlaybookMind(role), args.run) for role in roles]
-        for service in services:
-            await service.start()
-        logging.info("serving %s", ", ".join(names))
+        needed = BUILT_IN | set(names if args.roles else ())
+        services = await started(bus, names, needed, args.run)
+        logging.info("serving %s", ", ".join(services))
         await stop.wait()
-        for service in services:
+        for service in services.values():
             await service.stop()
     finally:
         await bus.close()
+
+
+async def started(bus: Bus, names: Sequence[str], needed: Collection[str], run: str | None) -> dict[str, Service]:
+    """The services of these roles, by name. One that cannot be loaded or started is skipped unless it is `needed`."""
+    services: dict[str, Service] = {}
+    for name in names:
+        try:
+            role = registry.load(name)
+            service = serve(bus, role, PlaybookMind(role), run)
+            await service.start()
+        except (Exception, SystemExit):  # code of others, which may do anything on import
+            if name in needed:
+                raise
+            logging.exception("role %s is broken and skipped", name)
+            continue
+        services[name] = service
+    return services
 
 
 def main() -> int:

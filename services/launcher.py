@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,7 @@ from protocol.errors import BadInput, PostdocsError
 from protocol.journal import Journal
 from protocol.ledger import Ledger
 from protocol.message import Part, message_id
+from protocol.tasks import stop
 from services import base_model
 from services.bus_server import Connection, write_private
 from services.children import Children
@@ -45,6 +47,9 @@ Listener = Callable[[int, Envelope, Ledger], None]
 NO_LIMIT = 10**9
 """LangGraph's limit on supersteps; the budget is ours."""
 WORKER_PING_SECONDS = 1.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLEAN_UP_SECONDS = 4.0
+"""Stopping the processes takes two at most; only then is a cancellation that was lost repeated."""
 
 
 class Options(Part):
@@ -60,13 +65,12 @@ class Options(Part):
     runs_dir: Path = Path("runs")
     run: str | None = None
     """The run to resume."""
-    minds: dict[str, str] = {}
     worker: Literal["auto", "local", "none"] = "auto"
     seed: int = 0
 
 
 class Interrupted(PostdocsError):
-    """Ctrl-C: what is in `final_model/` stays, and the run can be resumed."""
+    """Ctrl-C or SIGTERM: what is in `final_model/` stays, and the run can be resumed."""
 
     exit_code = 130
 
@@ -83,19 +87,35 @@ async def launch(options: Options, on_envelope: Listener) -> RunEnded:
     fails.
     """
     folder, brief = await _open(options)
-    begun = time.time()
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, interrupted.set)
+    running = asyncio.create_task(_run(options, folder, brief, on_envelope))
+    waiting = asyncio.create_task(interrupted.wait())
     try:
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_bus(folder, options))
-            bus = await connection.connect(f"launcher {folder.id}")
-            stack.push_async_callback(bus.close)
-            await _begin(bus, folder, brief, begun)
-            children = Children(connection, folder.logs)
-            stack.push_async_callback(children.stop)
-            await _start(children, bus, folder, brief, options.worker)
-            return await _until_the_end(bus, folder, brief, children, options, on_envelope)
-    except asyncio.CancelledError as error:
-        raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists()) from error
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+    finally:
+        await stop([running, waiting], again=CLEAN_UP_SECONDS)
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists())
+
+
+async def _run(options: Options, folder: RunFolder, brief: Brief, on_envelope: Listener) -> RunEnded:
+    """Bus, processes and state machine; all of them are stopped however this ends."""
+    begun = time.time()
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(_bus(folder, options))
+        bus = await connection.connect(f"launcher {folder.id}")
+        stack.push_async_callback(bus.close)
+        await _begin(bus, folder, brief, begun)
+        children = Children(connection, folder.logs)
+        stack.push_async_callback(children.stop)
+        await _start(children, bus, folder, brief, options.worker)
+        return await _until_the_end(bus, folder, brief, children, options, on_envelope)
 
 
 async def _open(options: Options) -> tuple[RunFolder, Brief]:
@@ -120,7 +140,6 @@ async def _open(options: Options) -> tuple[RunFolder, Brief]:
         folder=str(folder.root),
         task_folder=str(task_folder),
         data_folder=str(options.data.resolve()) if options.data else None,
-        minds=options.minds,
         seed=options.seed,
     )
     folder.task.write_text(options.task_path.read_text())
@@ -216,9 +235,7 @@ async def _until_the_end(
                 trouble.result()
             machine.result()
         finally:
-            machine.cancel()
-            trouble.cancel()
-            await asyncio.gather(machine, trouble, return_exceptions=True)
+            await stop([machine, trouble])
             projection.finish(context.ledger)
         write_report(context.ledger, folder)
         assert context.ledger.ended is not None, "the graph ends with RunEnded"

@@ -1,4 +1,4 @@
-"""Where a run keeps what: the one place that knows the names inside `runs/<id>/`."""
+"""Where a run keeps what: the names inside `runs/<id>/`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,6 @@ class RunFolder:
     @property
     def report(self) -> Path:
         return self.root / "report.md"
-
-    @property
-    def jobs(self) -> Path:
-        return self.root / "jobs"
 
     @property
     def data(self) -> Path:

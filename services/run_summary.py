@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from protocol.errors import BadInput
 from services.run_access import external_bus, is_running
 from services.run_folder import RunFolder
 
@@ -40,9 +41,10 @@ def _state(folder: RunFolder, ended: dict[str, Any]) -> str:
         return str(ended.get("outcome", "ended")).replace("_", " ")
     if is_running(folder):
         return "running"
-    if folder.bus_url.is_file() and external_bus(folder):
-        return "on an external bus"
-    return "stopped, resumable"
+    try:
+        return "on an external bus" if external_bus(folder) else "stopped, resumable"
+    except BadInput:
+        return "on an unknown bus"
 
 
 def _begun(folder: RunFolder) -> str | None:

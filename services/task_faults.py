@@ -1,6 +1,6 @@
 """What can be wrong in a task file, found on its YAML nodes so that every fault has a line and a remedy.
 
-Called by `services.task_file` alone.
+Called by `services.task_file`, with `services.task_columns` and `services.task_metric`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from protocol.brief import Budget, Compute, DataSource, EvalPlan, Source, Task
+from tools.templates import TemplateError, columns
 
 Loc = tuple[str | int, ...]
 
@@ -267,4 +268,8 @@ def _template_fault(template: str) -> str | None:
     odd = next((field for field in fields if not re.match(r"[^\W\d]", field)), None)
     if odd is not None:
         return f"whose {{{odd}}} is not a column's name (a brace itself is written {{{{ or }}}})"
+    try:
+        columns(template)
+    except TemplateError as error:
+        return f"which is not a plain template ({error.what})"
     return None

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from protocol.brief import Source, Task
 from protocol.errors import BadInput
-from services import task_faults
+from services import base_model, task_faults
+from services.task_columns import in_columns
 from services.task_faults import Fault, line_of
+from services.task_metric import in_metric
 
 EXAMPLE_TASK = "examples/dates/task.yaml"
 _MOST_FAULTS = 10
@@ -34,7 +36,13 @@ def load_task(path: Path, data: Path | None = None) -> Task:
         raise
     except yaml.YAMLError as error:
         raise BadInput(_syntax(path, error)) from error
-    _refuse(path, list(task_faults.in_templates(root, task)) + _missing_files(root, task, path.parent, data))
+    faults = [*task_faults.in_templates(root, task), *in_metric(root, task, path.parent)]
+    faults += _missing_files(root, task, path.parent, data)
+    faults += in_columns(root, task, path.parent, data)
+    missing_model = base_model.fault(task.base_model, path.parent)
+    if missing_model:
+        faults.append(Fault(line_of(root, ("base_model",)), missing_model))
+    _refuse(path, faults)
     return task
 
 

@@ -1,7 +1,9 @@
 """Scores a prediction against what was expected. Called by the scorer for every item, and, copied verbatim into job
 folders as `metric.py`, as the reward of GRPO and the filter of rejection sampling: standard library only.
 
-Every metric is a function `(prediction, expected, row) -> float` in [0, 1], where 1 is right.
+Every metric is a function `(prediction, expected, row) -> float` in [0, 1], where 1 is right. A prediction is what
+`cut` leaves of the model's text, and nothing more is taken off it, here or there: a reward that reads more kindly than
+the scorer teaches the policy answers that score 0.
 """
 
 from __future__ import annotations
@@ -103,6 +105,12 @@ def chosen_letter(text: str) -> str | None:
     return None
 
 
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first of the stop strings, white space and all; an empty stop string stops nothing."""
+    ends = [found for found in (text.find(stop) for stop in stops if stop) if found >= 0]
+    return text[: min(ends)] if ends else text
+
+
 def load(metric: str, folder: Path) -> Metric:
     """The metric that a task names. `folder` is what `python:…` and `command:…` are relative to.
 
@@ -133,6 +141,28 @@ def score_all(
     if metric.startswith("command:"):
         return _run_command(metric, folder, predictions, expected, rows)
     return _score_each(metric, load(metric, folder), list(zip(predictions, expected, rows, strict=True)))
+
+
+def tolerant(metric: Metric) -> Metric:
+    """The metric with 0 for an item on which it raises, as in `score_all`, for callers that score one at a time.
+
+    Each kind of error is logged once, without its text. A MetricError is raised as ever.
+    """
+    seen: set[str] = set()
+
+    def score(prediction: str, expected: str, row: Row) -> float:
+        try:
+            return metric(prediction, expected, row)
+        except MetricError:
+            raise
+        except Exception as error:  # a user's function, and a model's odd answer
+            kind = type(error).__name__
+            if kind not in seen:
+                seen.add(kind)
+                log.warning("the metric failed on an item (%s), which scores 0, as will others like it", kind)
+            return 0.0
+
+    return score
 
 
 BUILT_IN: dict[str, Metric] = {"exact_match": exact_match, "numeric": numeric, "multiple_choice": multiple_choice}

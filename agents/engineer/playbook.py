@@ -12,6 +12,7 @@ from agents.role import Ask
 from protocol.experiment import Entry, Experiment, Proposal, Proposals, ProposeRequest
 from protocol.score import Decoding
 
+NEGATION = re.compile(r"\b(no|not|never|without|stop|avoid|don.?t)\b")
 PROMOTED = 100
 """Added to the seed of what goes on from it, so that it meets the rows in another order."""
 
@@ -53,6 +54,8 @@ def _told(tells: tuple[str, ...]) -> str | None:
     """The strategy that the user named last; all that a playbook can make of plain words."""
     for text in reversed(tells):
         words = text.lower().replace("-", "_").replace("rejection sampling", "rejection_sampling")
+        if NEGATION.search(words):
+            continue  # what not to do is more than a playbook can weigh
         for name in PLANS:
             if re.search(rf"\b{name}\b", words):
                 return name

@@ -38,7 +38,8 @@ RULES = (
     _rule("import_error", r"ModuleNotFoundError|ImportError"),
     _rule("argument_error", r"unexpected keyword|Some specified arguments are not used|TypeError|ValueError"),
     _rule("missing_file", r"FileNotFoundError|No such file|does not exist|RepositoryNotFound|GatedRepo"),
-    _rule("killed", r"killed|signal 9|SIGKILL|lost its worker"),
+    _rule("worker_lost", r"lost its worker"),
+    _rule("killed", r"killed|signal 9|SIGKILL"),
 )
 
 
@@ -72,8 +73,8 @@ def _remedy(category: str, request: DiagnoseRequest) -> tuple[Proposal | None, s
         return _smaller_batches(request.proposal)
     if category == "nan":
         return _changed(request.proposal, "learning_rate", 0.5, "half the learning rate")
-    if category == "killed":
-        return request.proposal, "its worker was lost, not its fault: it goes on from its last checkpoint"
+    if category == "killed":  # from outside, without a word: the kernel does so when memory is short
+        return _smaller_batches(request.proposal)
     return None, "nothing to change in numbers would mend it"
 
 

@@ -21,5 +21,5 @@ async def schedule(request: ScheduleRequest, ask: Ask) -> Schedule:
             out[experiment.id] = f"it takes {experiment.seconds:.0f} s and {max(0.0, left):.0f} s are left"
             continue
         left -= experiment.seconds
-        slots.append(Slot(experiment=experiment.id, seconds=experiment.seconds, priority=experiment.rung))
+        slots.append(Slot(experiment=experiment.id, seconds=experiment.seconds))
     return Schedule(slots=tuple(slots), left_out=out)

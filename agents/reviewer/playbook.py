@@ -11,7 +11,6 @@ from protocol.brief import Task
 from protocol.experiment import STRATEGIES
 from protocol.research import Citation, ModelFacts, Review, ReviewRequest, Technique
 
-PER_STRATEGY = 2
 BACKGROUND = ("data", "evaluation", "tuning")
 """Families of the knowledge base that tell how to work, not what to try."""
 
@@ -22,7 +21,7 @@ async def review(request: ReviewRequest, ask: Ask) -> Review:
     found: dict[str, Technique] = {}
     for query, why in _questions(request.task, facts):
         for strategy in (*STRATEGIES, *BACKGROUND):
-            for hit in search(query, limit=PER_STRATEGY, strategy=strategy)[:1]:
+            for hit in search(query, limit=1, strategy=strategy):
                 found.setdefault(hit.entry.id, _technique(hit, why))
     told = f"{facts.parameters:,} parameters" if facts.parameters else "size unknown"
     summary = f"The base is {facts.architecture} ({told}); the metric {_metric_says(request.task)}."

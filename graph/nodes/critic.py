@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -13,19 +12,14 @@ from graph.context import CrewContext
 from graph.gate import admit
 from graph.nodes.floor import BASE, ship
 from graph.nodes.strategies import close_spent
+from graph.noise import noise_between
 from graph.state import CrewState
 from protocol.critique import Critique, CritiqueRequest
 from protocol.experiment import STRATEGIES, Entry
 from protocol.score import Scored, ScoreRequest
 
-SIGMAS = 2.0
-"""A difference between two seeds of one recipe stays below 2·√2 standard deviations in 95 % of cases; the paired test
-guards the √2 already (Bouthillier et al. 2021, arXiv:2103.03098, on seeds as the main source of variance)."""
 
-
-async def critic(
-    state: CrewState, runtime: Runtime[CrewContext]
-) -> Command[Literal["experimentalist", "curator", "reviewer"]]:
+async def critic(state: CrewState, runtime: Runtime[CrewContext]) -> Command[Literal["experimentalist", "curator"]]:
     context = runtime.context
     for entry in lookahead.uncritiqued(context.ledger)[:1]:
         scored = await _score(context, entry)
@@ -68,22 +62,10 @@ async def _pass_the_gate(context: CrewContext, entry: Entry, scored: Scored) -> 
     verdict = admit(
         scored,
         incumbent,
-        noise_floor=_noise(context, scored, incumbent),
+        noise_floor=noise_between(ledger, scored, incumbent),
         contamination=ledger.plan.contamination if ledger.plan else None,
         dev_sha256=ledger.eval.dev_sha256 if ledger.eval else "",
     )
     said = await context.say(verdict, id, recipient="critic")
     if verdict.admitted:
         await ship(context, scored, said.id)
-
-
-def _noise(context: CrewContext, candidate: Scored, incumbent: Scored) -> float:
-    """What another seed alone might have made of the difference. None lies between a model and what goes on from
-    its weights, nor between anything and the untouched base. Until the noise is measured, the two scores' own
-    standard errors stand in for it."""
-    if incumbent.candidate == BASE or incumbent.candidate in context.ledger.lineage(candidate.candidate):
-        return 0.0
-    measured = context.ledger.noise_floor()
-    if measured is not None:
-        return SIGMAS * measured
-    return math.hypot(*((scored.score.high - scored.score.low) / 2 for scored in (candidate, incumbent)))

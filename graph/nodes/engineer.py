@@ -73,7 +73,5 @@ async def _schedule(context: CrewContext, accepted: list[Proposal], turn: int) -
     request = ScheduleRequest(
         proposals=tuple(accepted),
         digest=ledger.digest(context.clock.left_for_training(ledger) + asked),
-        running=len(ledger.with_status("running")),
-        waiting=len(ledger.with_status("queued")),
     )
     return (await context.consult("experimentalist", request, Schedule, turn)).slots

@@ -23,7 +23,7 @@ def _ended(context: CrewContext) -> RunEnded:
     name = ledger.incumbent or BASE
     ran = [entry for entry in ledger.entries.values() if entry.attempts or entry.score]
     return RunEnded(
-        outcome=_outcome(ledger, told.task.target),
+        outcome=outcome(ledger, told.task.target),
         candidate=name,
         floor=ledger.floor.score,
         dev=ledger.scored[name].score,
@@ -39,10 +39,13 @@ def _ended(context: CrewContext) -> RunEnded:
     )
 
 
-def _outcome(ledger: Ledger, target: float | None) -> Outcome:
+def outcome(ledger: Ledger, target: float | None) -> Outcome:
+    """How the run ended. A target counts by the sealed test; without one, anything that passed the gate will do."""
     name = ledger.incumbent or BASE
     if target is not None and ledger.tests[name].score.value >= target:
         return "target_met"
-    if target is None and name != BASE:
-        return "better_than_floor"
-    return "cancelled" if ledger.cancelled else "budget_ended"
+    if ledger.cancelled:
+        return "cancelled"
+    if target is not None:
+        return "target_missed"
+    return "better_than_floor" if name != BASE else "floor_kept"

@@ -12,7 +12,7 @@ from protocol.errors import PostdocsError
 from services.cli import cancel, doctor, replay, report, resume, roles, run, runs, schema, show, tell, watch, worker
 
 EXIT_CODES = (
-    "Exit codes: 0 the target is met, or without a target the result is better than the floor · 3 the budget ended "
+    "Exit codes: 0 the target is met, or without a target the result is better than the floor · 3 it ended "
     "without that · 2 bad input · 4 a service failed · 130 interrupted, go on with `postdocs resume`."
 )
 INTERRUPTED = 130

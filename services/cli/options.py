@@ -16,6 +16,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every messa
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Time to spend, in place of the task's: 90s, 5m, 10h.")
 ]
+TotalBudget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="Time to spend in all, earlier sessions included: 90s, 5m, 10h."),
+]
 Model = Annotated[
     list[str] | None, typer.Option("--model", metavar="M", help="Mind of the roles: `playbook` (needs no key).")
 ]
@@ -30,7 +34,8 @@ Worker = Annotated[
     typer.Option(
         "--worker",
         metavar="auto|local|none",
-        help="Who runs the jobs: `local` starts a worker here, `none` waits for others, `auto` is local without --bus.",
+        help="Who runs the jobs: `local` starts a worker here, `none` waits for others, "
+        "`auto` starts one where none is on the bus.",
     ),
 ]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from services.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
-    Budget,
     BusUrl,
-    Data,
     Model,
     RunName,
     RunsDir,
+    TotalBudget,
     Verbose,
     Worker,
 )
@@ -18,9 +17,8 @@ from services.cli.options import (
 
 def command(
     name: RunName = "latest",
-    budget: Budget = None,
+    budget: TotalBudget = None,
     model: Model = None,
-    data: Data = None,
     bus: BusUrl = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     worker: Worker = "auto",
@@ -40,7 +38,7 @@ def command(
         task_path=None,
         budget=budget,
         model=model,
-        data=data,
+        data=None,
         bus=bus,
         runs_dir=runs_dir,
         run=folder.id,

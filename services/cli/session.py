@@ -37,7 +37,6 @@ def options(
         data=data.resolve() if data else None,
         bus=bus,
         runs_dir=runs_dir,
-        minds=minds(model or []),
         worker=_worker(worker),
         **given,
     )
@@ -64,15 +63,14 @@ def budget_seconds(budget: str | None) -> float | None:
     return value
 
 
-def minds(models: list[str]) -> dict[str, str]:
-    """`--model` as role → mind. Only the embedded playbook is there now."""
+def check_minds(models: list[str]) -> None:
+    """Only the embedded playbook is there now. Raises `BadInput`."""
     for name in models:
         mind = name.rsplit("=", 1)[-1]
         if mind != PLAYBOOK:
             raise BadInput(
                 f"--model is {name!r}: language-model minds come with the next release, use --model {PLAYBOOK}"
             )
-    return {}
 
 
 def carry_out(options: Options, *, as_json: bool, verbose: bool) -> None:

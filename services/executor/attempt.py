@@ -26,6 +26,7 @@ from protocol.job import (
 from protocol.journal import Journal
 from protocol.queue import cancel_id, end_id, given_back_id
 from services.executor.backend import Backend, BackendFailed, Handle
+from services.executor.device import used
 from services.executor.events import Checkpoint, Event, Garbled, Metric, Printed, Running
 from services.executor.folder import BadJobFolder
 from services.executor.outcome import Killed, Record, outcome
@@ -109,8 +110,9 @@ class Attempt:
 
     async def _run(self) -> JobEnd:
         """Run the job; its end. Raises `BackendFailed`."""
+        device = used(self.job.spec, self.backend.device)
         accepted = JobAccepted(
-            **self._reporter.about(), worker=self.worker, device=self.backend.device, delivery=self.delivery.count
+            **self._reporter.about(), worker=self.worker, device=device, delivery=self.delivery.count
         )
         self._reporter.say(accepted)
         try:

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from protocol.job import JobSpec
+
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 """Where the NVIDIA driver names its GPUs; reading it opens none of them."""
 
@@ -20,3 +22,8 @@ def device_name(driver: Path = _DRIVER) -> str:
         found = re.search(r"^Model:\s*(.+)$", information.read_text(), re.MULTILINE)
         models[found.group(1).strip() if found else "NVIDIA GPU"] += 1
     return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in models.items()) or "cpu"
+
+
+def used(spec: JobSpec, device: str) -> str:
+    """What a job runs on where the machine has `device`: the CPU, when it asks for no GPU."""
+    return device if spec.gpus else "cpu"

@@ -17,9 +17,10 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, Stoppi
 from protocol.score import Decoding
 from services.scorer.items import Shot
 from services.scorer.loading import LoadedModel
-from services.scorer.prompting import cut, fit
+from services.scorer.prompting import fit
 from services.scorer.shared_prefix import common_prefix, read_once
 from services.scorer.stopping import EndsAtStop
+from tools.metrics import cut
 
 SEED = 0
 LARGEST_BATCH = 256

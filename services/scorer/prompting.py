@@ -32,9 +32,3 @@ def fit(prompts: Sequence[str], shots: Sequence[Shot], room: int, encode: Encode
     for number in waiting:
         fitted[number] = fitted[number][-room:]
     return fitted
-
-
-def cut(text: str, stop: Sequence[str]) -> str:
-    """The text up to the first of the stop strings."""
-    ends = [found for found in (text.find(mark) for mark in stop if mark) if found >= 0]
-    return text[: min(ends)] if ends else text

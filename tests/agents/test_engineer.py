@@ -83,10 +83,11 @@ def test_practice_is_not_chosen_before_the_model_is_sometimes_right() -> None:
 
 def test_the_strategy_that_the_user_names_comes_first() -> None:
     assert names(tells=("try LoRA please",))[0] == "lora"
-    assert names(tells=("try LoRA please", "no, rather rejection sampling"), incumbent_score=story.score(0.4))[0] == (
+    assert names(tells=("try LoRA please", "rather rejection sampling"), incumbent_score=story.score(0.4))[0] == (
         "rejection_sampling"
     )
     assert names(tells=("be bold",))[0] == "sft"
+    assert names(tells=("please do not use lora",))[0] == "sft"
 
 
 def test_a_closed_strategy_is_not_chosen() -> None:

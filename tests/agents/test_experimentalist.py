@@ -77,6 +77,8 @@ def config_of(answer: Diagnosis) -> dict[str, object]:
         ("exit code 1", "TypeError: SFTConfig.__init__() got an unexpected keyword argument 'lr'", "argument_error"),
         ("exit code 1", "FileNotFoundError: [Errno 2] No such file or directory: 'x.jsonl'", "missing_file"),
         ("exit code 1", "KeyError: 'completion'", "missing_column"),
+        ("killed by SIGKILL", "", "killed"),
+        ("it lost its worker three times", "", "worker_lost"),
         ("exit code 7", "something else", "unknown"),
     ],
 )
@@ -100,4 +102,5 @@ async def test_nan_halves_the_learning_rate_and_nothing_else() -> None:
 
 async def test_nothing_is_retried_unchanged_or_for_ever() -> None:
     assert (await diagnosis("exit code 7", "something else")).retry is None
+    assert (await diagnosis("it lost its worker three times")).retry is None
     assert (await diagnosis("the loss is nan", attempts=MAX_ATTEMPTS)).retry is None

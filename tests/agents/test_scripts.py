@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from agents.engineer.playbook import propose
 from protocol.job import JobSpec
 from tests.agents import requests
 from tests.graph import story
+from tools import metrics
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "examples" / "tiny" / "model"
@@ -23,8 +25,17 @@ METRIC = """'''A reward that differs between the answers of an untrained model.'
 
 
 def score(prediction: str, expected: str) -> float:
+    if len(prediction) % 3 == 0:
+        raise IndexError("an odd answer")
     return float(len(prediction) % 2)
 """
+STRICT = """'''A metric to which white space matters, and which fails on an empty answer.'''
+
+
+def score(prediction: str, expected: str) -> float:
+    return float(prediction[0] + prediction[1:] == expected)
+"""
+AWKWARD = ["yes", "\nyes", "yes\nno", " yes", "yes ", "yes;no\n", ";yes", "yesEND", "\n\n", "", "no"]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +97,33 @@ async def test_a_script_trains_and_leaves_a_whole_model(
     assert set(before) == set(after), "an adapter is merged"
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert (tmp_path / "model" / "tokenizer.json").is_file()
+
+
+@pytest.mark.parametrize("stops", [["\n"], ["\n", ";", "END"], ["", "\n"], ["nowhere"], []])
+@pytest.mark.parametrize("metric", ["python:strict:score", "exact_match"])
+def test_rewards_are_what_the_scorer_would_give(
+    metric: str, stops: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "strict.py").write_text(STRICT)
+    shutil.copy(metrics.__file__, tmp_path / "metric.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "metric", raising=False)
+    cuts = [metrics.cut(text, stops) for text in AWKWARD]
+    expected, rows = ["yes"] * len(AWKWARD), [{"text": "?"}] * len(AWKWARD)
+    scores = metrics.score_all(metric, tmp_path, cuts, expected, rows)
+    assert set(scores) == {0.0, 1.0}
+
+    crew = {"metric": metric, "metric_folder": str(tmp_path), "stop": stops}
+    grpo = runpy.run_path(str(SCRIPTS / "grpo.py"), run_name="grpo")
+    reward = grpo["reward_function"](grpo["CrewArguments"](**crew))
+    assert reward(completions=AWKWARD, answer=expected, row=[json.dumps(row) for row in rows]) == scores
+    if stops == ["\n"]:
+        assert reward(completions=["\nyes"], answer=["yes"], row=["{}"]) == [0.0]
+
+    sampling = runpy.run_path(str(SCRIPTS / "rejection_sampling.py"), run_name="rejection_sampling")
+    right = sampling["acceptance"](sampling["CrewArguments"](**crew))
+    kept = [right(text, {"answer": "yes", "row": rows[0]}) for text in AWKWARD]
+    assert kept == [text if score == 1.0 else None for text, score in zip(cuts, scores, strict=True)]
 
 
 def test_pairs_are_tokenised_as_trl_would(mixture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from protocol.control import RunStarted
+from protocol.job import JobEvent
 from services.bus_server import BusServer
 from services.run_access import all_runs
 from services.run_folder import RunFolder
@@ -35,19 +36,23 @@ async def test_two_runs_share_a_bus_and_a_worker(tmp_path: Path, monkeypatch: py
             told = [json.loads(ended.stdout) for ended in done]
             folders = all_runs(runs)
             assert {t["run"] for t in told} == {folder.id for folder in folders}
-            for folder in folders:
-                await _is_its_own(folder)
+            one, other = [await _its_own_jobs(folder) for folder in folders]
+            assert one
+            assert other
+            assert one.isdisjoint(other)
         finally:
             worker.terminate()
             await asyncio.wait_for(worker.wait(), 20)
 
 
-async def _is_its_own(folder: RunFolder) -> None:
-    """Everything in its journal is of this run, its ledger is complete, and it trained something."""
+async def _its_own_jobs(folder: RunFolder) -> set[str]:
+    """The jobs of a run: all in its journal is of this run, its ledger is complete, and it trained something."""
     envelopes = await crew.told(folder)
     assert {e.run for e in envelopes} == {folder.id}
     assert len([e for e in envelopes if isinstance(e.data, RunStarted)]) == 1
     rows = crew.rows(folder)
     assert rows == crew.projected(envelopes)
     assert any(row["status"] == "scored" for row in rows)
-    assert {row["device"] for row in rows if row["device"]} <= {"cpu"}
+    events = [e.data for e in envelopes if isinstance(e.data, JobEvent)]
+    assert {event.experiment for event in events} <= {row["experiment"]["id"] for row in rows}
+    return {event.job for event in events}

@@ -38,9 +38,13 @@ budget: {time: 5m}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    model, folder = tmp_path / "tiny" / "model", tmp_path / "task"
+    for place in (model, folder):
+        place.mkdir(parents=True)
+    (model / "config.json").touch()
     for name in ("clean.jsonl", "make.py", "dev.jsonl", "test.jsonl"):
-        (tmp_path / name).touch()
-    return tmp_path
+        (folder / name).touch()
+    return folder
 
 
 def refused(folder: Path, text: str) -> str:
@@ -100,6 +104,8 @@ FAULTS = [
     ("goal: Write a date as ISO 8601.", "goal: &a [*a]", r"task.yaml:2: goal\[0\] contains itself"),
     ("{text} ->", "{text ->", r"task.yaml:4: prompt is '\{text ->', a template that cannot be filled"),
     ("{text} ->", "text ->", r"task.yaml:4: prompt is 'text ->', which names no column"),
+    (" {iso}", " {iso.real}", r"task.yaml:5: answer is ' \{iso.real\}', which is not a plain template \(.*reaches into"),
+    ("base_model: ../tiny/model", "base_model: ../tiny", r"task.yaml:3: base_model is '../tiny', and .*no config.json: give"),
     (" {iso}", " {}", r"task.yaml:5: answer is ' \{\}', whose \{\} is not a column's name"),
     ("file: clean.jsonl", "file: claen.jsonl", r"task.yaml:9: data\[0\].file is 'claen.jsonl', and no such file"),
     ("file: clean.jsonl", "file: claen.jsonl", r"mend the name, or give its folder with --data DIR$"),
@@ -149,6 +155,57 @@ def test_a_file_beside_a_dataset_matters_only_with_a_data_folder(folder: Path, t
     assert load_task(folder / "task.yaml").data[0].dataset == "a/b"
     with pytest.raises(BadInput, match=r"rows\.csv"):
         load_task(folder / "task.yaml", tmp_path)
+
+
+COLUMNS = [
+    ("clean.jsonl", '\n{"text": "a", "date": "b"}\n', r"task.yaml:5: .* clean.jsonl has no column 'iso': write one of"),
+    ("dev.jsonl", '{"iso": "b"}\n{"text": "a", "iso": "b"}\n', r"task.yaml:4: .* dev.jsonl has no column 'text'"),
+]
+
+
+@pytest.mark.parametrize(("name", "rows", "told"), COLUMNS)
+def test_a_column_that_a_file_lacks_is_told_with_the_template(folder: Path, name: str, rows: str, told: str) -> None:
+    (folder / name).write_text(rows)
+    assert re.search(told, refused(folder, GOOD))
+
+
+def test_the_columns_are_those_of_the_file_that_the_run_reads(folder: Path, tmp_path: Path) -> None:
+    (folder / "task.yaml").write_text(changed("file: dev.jsonl", "dataset: a/b, file: rows.csv"))
+    (folder / "rows.csv").write_text("question,iso\n1,2\n")
+    (tmp_path / "rows.csv").write_text("text,iso\n1,2\n")
+    assert load_task(folder / "task.yaml", tmp_path).eval.dev.file == "rows.csv"
+    with pytest.raises(BadInput, match=r"task\.yaml:4: .*rows\.csv has no column 'text': write one of question, iso"):
+        load_task(folder / "task.yaml")
+
+
+METRICS = [
+    ("own:score", r"^task.yaml:6: metric is 'python:own:score', and there is no file own.py: put it beside"),
+    ("m/mine.py:scor", r"^task.yaml:6: .* m/mine.py has no function 'scor': mend the name, or write def scor\("),
+    ("m.torn:score", r"^task.yaml:6: .* line 2 of m/torn.py is not Python \(.*\): mend that line"),
+]
+MINE = """\
+raise RuntimeError("a metric is not run before its time")
+try:
+    from fast import score as quick
+except ImportError:
+    def score(prediction, expected): return 1.0
+other = score
+"""
+
+
+@pytest.mark.parametrize(("metric", "told"), METRICS)
+def test_a_metric_of_the_task_that_is_not_there_is_told(folder: Path, metric: str, told: str) -> None:
+    (folder / "m").mkdir()
+    (folder / "m" / "mine.py").write_text(MINE)
+    (folder / "m" / "torn.py").write_text("\ndef score(:\n")
+    assert re.search(told, refused(folder, changed("exact_match", f"python:{metric}")))
+
+
+@pytest.mark.parametrize("name", ["score", "quick", "other"])
+def test_a_metric_of_the_task_is_found_and_not_run(folder: Path, name: str) -> None:
+    (folder / "mine.py").write_text(MINE)
+    (folder / "task.yaml").write_text(changed("exact_match", f"python:mine:{name}"))
+    assert load_task(folder / "task.yaml").metric == f"python:mine:{name}"
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates()

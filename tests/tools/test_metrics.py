@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools import metrics
-from tools.metrics import MetricError, exact_match, last_number, load, multiple_choice, numeric, score_all
+from tools.metrics import (
+    MetricError,
+    Row,
+    cut,
+    exact_match,
+    last_number,
+    load,
+    multiple_choice,
+    numeric,
+    score_all,
+    tolerant,
+)
 
 
 @given(st.text(), st.text())
@@ -137,6 +148,50 @@ def test_a_python_metric_that_fails_on_every_answer_is_an_error(tmp_path: Path) 
     (tmp_path / "mine.py").write_text("def score(prediction, expected): return float(prediction)")
     with pytest.raises(ValueError, match="'a'"):
         score_all("python:mine:score", tmp_path, ["a", "b"], ["4", "4"], [{}] * 2)
+
+
+def test_a_tolerant_metric_gives_what_scoring_all_gives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "mine.py").write_text("def score(prediction, expected): return float(int(prediction) == int(expected))")
+    metric, predictions = "python:mine:score", ["4", "a secret", "5", "", "4.0"]
+    scores = score_all(metric, tmp_path, predictions, ["4"] * len(predictions), [{}] * len(predictions))
+    caplog.clear()
+    gentle = tolerant(load(metric, tmp_path))
+    assert [gentle(prediction, "4", {}) for prediction in predictions] == scores == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert caplog.text.count("(ValueError)") == 1, "each kind of error is told once"
+    assert "secret" not in caplog.text
+
+
+def test_a_tolerant_metric_still_says_that_it_cannot_score() -> None:
+    def broken(prediction: str, expected: str, row: Row) -> float:
+        raise MetricError("mine", "it gave 2.0", "give a number from 0 to 1")
+
+    with pytest.raises(MetricError, match=r"it gave 2\.0"):
+        tolerant(broken)("a", "b", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "left"),
+    [
+        ("one\ntwo;three", ("\n", ";"), "one"),
+        ("one;two\nthree", ("\n", ";"), "one"),
+        ("one", ("\n", ""), "one"),
+        ("\none", ("\n",), ""),
+        (" one \n", ("\n",), " one "),
+        ("one\n", (), "one\n"),
+        ("one END", ("\n", "END"), "one "),
+        ("aab", ("ab", "aa"), ""),
+    ],
+)
+def test_a_text_ends_at_the_first_stop_string(text: str, stops: tuple[str, ...], left: str) -> None:
+    assert cut(text, stops) == left
+
+
+@given(st.text("ab\n "), st.lists(st.text("ab\n ", max_size=2)))
+def test_what_is_cut_is_the_longest_beginning_without_a_stop_string(text: str, stops: list[str]) -> None:
+    left, real = cut(text, stops), [stop for stop in stops if stop]
+    assert text.startswith(left)
+    assert not any(stop in left for stop in real)
+    assert left == text or any(text.startswith(stop, len(left)) for stop in real)
 
 
 def test_a_command_scores_all_items_in_one_run(tmp_path: Path) -> None:

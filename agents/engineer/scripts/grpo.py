@@ -8,6 +8,7 @@ GRPO (Shao et al. 2024, arXiv:2402.03300). `dataset_name` is a JSONL file whose 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,6 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     from pathlib import Path
 
     from datasets import Dataset
-    from metric import load
     from seconds_schedule import SecondsSchedule
     from transformers import AutoTokenizer, set_seed
     from transformers.trainer_utils import get_last_checkpoint
@@ -43,22 +43,13 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
             {"prompt": row["prompt"], "answer": row["answer"], "row": json.dumps(row["row"])}
             for row in map(json.loads, lines)
         ]
-    metric = load(crew_args.metric, Path(crew_args.metric_folder))
-
-    def reward(completions: list[str], answer: list[str], row: list[str], **_: Any) -> list[float]:
-        """The task's metric on each completion, cut where scoring cuts it."""
-        return [
-            metric(_cut(completion, crew_args.stop), expected, json.loads(columns))
-            for completion, expected, columns in zip(completions, answer, row, strict=True)
-        ]
-
     callbacks = []
     if crew_args.train_seconds:
         callbacks.append(SecondsSchedule(crew_args.train_seconds, training_args.learning_rate, crew_args.warmup_share))
     trainer = GRPOTrainer(
         model=model_args.model_name_or_path,
         processing_class=AutoTokenizer.from_pretrained(model_args.model_name_or_path, padding_side="left"),
-        reward_funcs=[reward],
+        reward_funcs=[reward_function(crew_args)],
         args=training_args,
         train_dataset=Dataset.from_list(rows),
         peft_config=get_peft_config(model_args),
@@ -70,12 +61,22 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     trainer.save_model(training_args.output_dir)
 
 
-def _cut(text: str, stops: list[str]) -> str:
-    """`text` up to the first of the stop strings, without the white space that may lead it."""
-    text = text.lstrip("\n")
-    for stop in stops:
-        text = text.split(stop, 1)[0]
-    return text.strip()
+def reward_function(crew_args: CrewArguments) -> Callable[..., list[float]]:
+    """The task's metric on each completion, cut where scoring cuts it; 0 where the metric fails on an odd one."""
+    import json
+    from pathlib import Path
+
+    from metric import cut, load, tolerant
+
+    metric = tolerant(load(crew_args.metric, Path(crew_args.metric_folder)))
+
+    def reward(completions: list[str], answer: list[str], row: list[str], **_: Any) -> list[float]:
+        return [
+            metric(cut(completion, crew_args.stop), expected, json.loads(columns))
+            for completion, expected, columns in zip(completions, answer, row, strict=True)
+        ]
+
+    return reward
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ sampling, the rest into SFT on what was kept together with the given pairs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,13 +71,11 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
 def _sample(given: list[dict[str, Any]], crew_args: CrewArguments, model_name: str) -> list[dict[str, str]]:
     """Right answers that the model finds by itself, each once a prompt, until the share of time is over."""
     import time
-    from pathlib import Path
 
     import torch
-    from metric import load
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    metric = load(crew_args.metric, Path(crew_args.metric_folder))
+    right = acceptance(crew_args)
     tokenizer = AutoTokenizer.from_pretrained(model_name, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(model_name).to("cuda" if torch.cuda.is_available() else "cpu")
     deadline = time.monotonic() + SAMPLING_SHARE * crew_args.train_seconds
@@ -86,25 +85,51 @@ def _sample(given: list[dict[str, Any]], crew_args: CrewArguments, model_name: s
         if time.monotonic() > deadline:
             break
         batch = given[start : start + size]
-        inputs = tokenizer([row["prompt"] for row in batch], return_tensors="pt", padding=True).to(model.device)
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                do_sample=True,
-                temperature=crew_args.temperature,
-                max_new_tokens=crew_args.max_new_tokens,
-                num_return_sequences=crew_args.samples,
-            )
-        texts = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        texts = _generate(model, tokenizer, [row["prompt"] for row in batch], crew_args)
         for position, text in enumerate(texts):
             row = batch[position // crew_args.samples]
-            cut = text
-            for stop in crew_args.stop:
-                cut = cut.split(stop, 1)[0]
-            if metric(cut.strip(), row["answer"], row["row"]) >= 1.0:
-                kept[row["prompt"], cut] = None
+            answer = right(text, row)
+            if answer is not None:
+                kept[row["prompt"], answer] = None
     return [{"prompt": prompt, "completion": completion} for prompt, completion in kept]
+
+
+def acceptance(crew_args: CrewArguments) -> Callable[[str, dict[str, Any]], str | None]:
+    """Gives a text cut where scoring cuts it, where the task's metric finds that right; else None."""
+    from pathlib import Path
+
+    from metric import cut, load, tolerant
+
+    metric = tolerant(load(crew_args.metric, Path(crew_args.metric_folder)))
+
+    def right(text: str, row: dict[str, Any]) -> str | None:
+        answer: str = cut(text, crew_args.stop)
+        return answer if metric(answer, row["answer"], row["row"]) >= 1.0 else None
+
+    return right
+
+
+def _generate(model: Any, tokenizer: Any, prompts: list[str], crew_args: CrewArguments) -> list[str]:
+    """`samples` texts for each prompt, those of a prompt beside each other."""
+    import torch
+
+    inputs = tokenizer(prompts, return_tensors="pt", padding=True).to(model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            do_sample=True,
+            temperature=crew_args.temperature,
+            max_new_tokens=crew_args.max_new_tokens,
+            num_return_sequences=crew_args.samples,
+        )
+    answers = output[:, inputs["input_ids"].shape[1] :]
+    texts: list[str] = tokenizer.batch_decode(
+        answers,
+        skip_special_tokens=True,
+        clean_up_tokenization_spaces=False,  # as the scorer reads them
+    )
+    return texts
 
 
 if __name__ == "__main__":

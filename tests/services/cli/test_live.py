@@ -79,9 +79,9 @@ def end(**changes: object) -> RunEnded:
 
 def test_exit_codes_follow_target_and_outcome() -> None:
     assert ending.exit_code(end()) == 0
-    assert ending.exit_code(end(outcome="budget_ended")) == 3
+    assert ending.exit_code(end(outcome="target_missed")) == 3
     assert ending.exit_code(end(outcome="better_than_floor", target=None)) == 0
-    assert ending.exit_code(end(outcome="budget_ended", target=None)) == 3
+    assert ending.exit_code(end(outcome="floor_kept", target=None)) == 3
 
 
 def test_the_json_of_an_ending_has_the_promised_keys() -> None:

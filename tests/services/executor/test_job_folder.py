@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocol.job import Job, JobSpec
-from services.executor.device import device_name
+from services.executor.device import device_name, used
 from services.executor.events import Checkpoint, TrainBegan
 from services.executor.folder import BadJobFolder, JobFolder
 from services.executor.model_folder import what_is_missing
@@ -93,3 +93,9 @@ def test_the_device_is_named_as_the_driver_names_it(tmp_path: Path, monkeypatch:
     assert device_name(tmp_path) == "2 × NVIDIA H200"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert device_name(tmp_path) == "cpu"
+
+
+def test_a_job_that_asks_for_no_gpu_runs_on_the_cpu_of_a_machine_that_has_one() -> None:
+    spec = JobSpec(files={}, argv=("sft.py",), seconds=1.0)
+    assert used(spec, "NVIDIA H200") == "cpu"
+    assert used(spec.model_copy(update={"gpus": 1}), "NVIDIA H200") == "NVIDIA H200"

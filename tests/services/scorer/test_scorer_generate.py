@@ -15,8 +15,9 @@ from laboratory import GREEDY, build_model, one_by_one, questions
 from protocol.score import Decoding
 from services.scorer import generate, loading
 from services.scorer.items import Shot
-from services.scorer.prompting import cut, fit
+from services.scorer.prompting import fit
 from services.scorer.shared_prefix import common_prefix, read_once
+from tools.metrics import cut
 
 PROMPTS = [f"{question} =" for question in questions("dev")]
 SHOTS = [Shot(prompt=f"a{number} =", answer="b") for number in range(3)]
@@ -116,10 +117,13 @@ def test_transformers_has_nothing_to_warn_of(loaded: loading.LoadedModel) -> Non
     assert [record.getMessage() for record in records] == []
 
 
-def test_an_answer_ends_at_the_first_stop_string() -> None:
-    assert cut("one\ntwo;three", ("\n", ";")) == "one"
-    assert cut("one;two\nthree", ("\n", ";")) == "one"
-    assert cut("one", ("\n", "")) == "one"
+def test_answers_are_cut_as_rewards_are(loaded: loading.LoadedModel) -> None:
+    whole = generate.answers(loaded, PROMPTS, (), GREEDY.model_copy(update={"stop": ()}))
+    first, later = whole[0][0], whole[1][2]
+    for stops in [(first,), (later, first), ("", later), ("no such text",)]:
+        cuts = generate.answers(loaded, PROMPTS, (), GREEDY.model_copy(update={"stop": stops}))
+        assert cuts == [cut(text, stops) for text in whole]
+    assert cut(whole[0], (first,)) == "", "an answer that begins with a stop string is empty"
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
