@@ -1,4 +1,4 @@
-"""Preparing prompt-completion pairs: all at once (`agents/engineer/scripts/pairs.py`) against TRL's own row-by-row maps.
+"""Preparing prompt-completion pairs: all at once (`scripts/pairs.py`) against TRL's own row-by-row maps.
 
     python benchmarks/tokenise_pairs.py [--rows 8000] [--repeats 3]
 

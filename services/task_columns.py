@@ -33,19 +33,18 @@ def in_columns(root: yaml.Node, task: Task, folder: Path, data: Path | None) -> 
             lacking = [path for path, names in known.items() if column not in names]
             if lacking:
                 where, there_are = ", ".join(path.name for path in lacking), ", ".join(known[lacking[0]])
-                told = f"{key} is {template[:60]!r}, and {where} has no column {column!r}"
+                told = f"{key} is {template[:60]!r}, and no column {column!r} is in {where}"
                 yield Fault(line_of(root, (key,)), f"{told}: write one of {there_are}, or mend the data")
 
 
 def first_columns(path: Path) -> tuple[str, ...]:
     """The columns of a file's first row, as `tools.row_files` reads it; none where there is no such row."""
+    ending = path.suffix.lower()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() in (".csv", ".tsv"):
-                return tuple(
-                    csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",").fieldnames or ()
-                )
-            if path.suffix.lower() in (".jsonl", ".ndjson"):
+            if ending in (".csv", ".tsv"):
+                return tuple(csv.DictReader(file, delimiter="," if ending == ".csv" else "\t").fieldnames or ())
+            if ending in (".jsonl", ".ndjson"):
                 row = json.loads(next((line for line in file if line.strip()), "{}"))
                 return tuple(row) if isinstance(row, dict) else ()
     except (OSError, ValueError, RecursionError, csv.Error):

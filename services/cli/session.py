@@ -30,6 +30,7 @@ def options(
     """The launcher's options, after what the user gave was checked. `given` are the launcher's own fields."""
     from services.launcher import Options
 
+    check_minds(model or [])
     if data is not None and not data.is_dir():
         raise BadInput(f"--data is {str(data)!r}, and there is no such folder: give the folder that holds the files")
     return Options(

@@ -16,14 +16,24 @@ from tests.runs import crew
     [
         ("metric: python:my_metric:score", "metric: rouge", 7, "'rouge' is not a metric: use exact_match"),
         ("  dev: {file: dev.jsonl}", "  dev: {file: nowhere.jsonl}", 11, "'nowhere.jsonl', and no such file"),
-        ('answer: " {digit}"', 'answer: " {digits}"', 6, "no column 'digits': write one of number, digit"),
-        ('prompt: "{number} ->"', 'prompt: "{n} ->"', 5, "train.csv, dev.jsonl, test.jsonl has no column 'n'"),
+        (
+            'answer: " {digit}"',
+            'answer: " {digits}"',
+            6,
+            "no column 'digits' is in train.csv, dev.jsonl",
+        ),
+        (
+            'prompt: "{number} ->"',
+            'prompt: "{n} ->"',
+            5,
+            "no column 'n' is in train.csv, dev.jsonl",
+        ),
         ("budget: {time: 40s}", "budget: {time: soon}", 14, "'soon' is not a duration: write 90s"),
         (
             "metric: python:my_metric:score",
             "metric: python:no_such_module:score",
             7,
-            "no_such_module.py: put it beside",
+            "no_such_module.py: put it",
         ),
         ("metric: python:my_metric:score", "metric: python:my_metric:scores", 7, "no function 'scores': mend the name"),
         (f"base_model: {crew.TINY}", "base_model: ./missing", 4, "'./missing'"),

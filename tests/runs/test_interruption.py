@@ -67,7 +67,7 @@ async def test_a_run_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -> No
 
 
 def nothing_ran_twice(envelopes: Sequence[Envelope]) -> None:
-    """By what the jobs said, in the journal's order; an experiment has a second job only by a diagnosis with a retry."""
+    """In the journal's order: a second job of an experiment needs a diagnosis with a retry."""
     ended: Counter[str] = Counter()
     finished: Counter[str] = Counter()
     jobs: defaultdict[str, set[str]] = defaultdict(set)
