@@ -7,7 +7,9 @@ other commands how to reach it while it runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -20,9 +22,12 @@ from typing import Self
 from protocol.bus import Bus
 from protocol.errors import BusUnavailable
 from protocol.message import Part
+from protocol.tasks import stop
 from services.child import die_with_parent
 
+log = logging.getLogger(__name__)
 START_SECONDS = 10.0
+RESTART_SECONDS = 0.2
 STOP_SECONDS = 1.0
 """Between the polite signal and the other: Ctrl-C has to end the command within 3 s. JetStream syncs every second."""
 ACCEPT_SECONDS = 0.5
@@ -47,6 +52,7 @@ class BusServer:
         self.folder = folder
         self.connection = Connection(url="")
         self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -63,10 +69,16 @@ class BusServer:
         port, token = _free_port(), secrets.token_urlsafe(24)
         config = self.folder / "nats.conf"
         write_private(config, _config(port, token, self.folder))
+        self.connection = Connection(url=f"nats://127.0.0.1:{port}", token=token)
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _spawn(self) -> None:
+        """Start the process over the folder's configuration, wait until it answers, and tell where it is."""
         self._process = await asyncio.create_subprocess_exec(
             str(server_binary()),
             "--config",
-            str(config),
+            str(self.folder / "nats.conf"),
             "--log",
             str(self.folder / "nats.log"),
             stdout=asyncio.subprocess.DEVNULL,
@@ -74,9 +86,20 @@ class BusServer:
             start_new_session=True,  # Ctrl-C in the terminal stops the run, which stops the server
             preexec_fn=die_with_parent(),
         )
-        self.connection = Connection(url=f"nats://127.0.0.1:{port}", token=token, pid=self._process.pid)
+        self.connection = self.connection.model_copy(update={"pid": self._process.pid})
         await self._wait_until_it_answers()
         write_private(self.folder / "server.json", self.connection.model_dump_json())
+
+    async def _keep(self) -> None:
+        """Start it again, at the same address over the same store, whenever it dies; clients reconnect themselves."""
+        pause = RESTART_SECONDS
+        while self._process is not None:
+            await self._process.wait()
+            log.warning("nats-server died with code %s and is started again", self._process.returncode)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, START_SECONDS)
+            with contextlib.suppress(BusUnavailable):  # tried again, as long as it takes
+                await self._spawn()
 
     async def _wait_until_it_answers(self) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
@@ -94,6 +117,8 @@ class BusServer:
         raise BusUnavailable(self.connection.url, f"it did not start, see {self.folder / 'nats.log'}")
 
     async def stop(self) -> None:
+        if self._keeper is not None:
+            await stop([self._keeper])
         (self.folder / "server.json").unlink(missing_ok=True)
         if self._process is None or self._process.returncode is not None:
             return

@@ -34,7 +34,7 @@ def wait_for(folder: Path, status: str, limit: float = 60.0) -> RunFolder:
 
 
 async def test_a_run_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -> None:
-    task = crew.last_digit_task(tmp_path / "task", budget="70s", target=1.0)
+    task = crew.last_digit_task(tmp_path / "task", budget="60s", target=1.0)
     runs = tmp_path / "runs"
 
     first = crew.start("run", task, "--runs-dir", runs)
@@ -63,7 +63,7 @@ async def test_a_run_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -> No
     assert crew.rows(run) == crew.projected(envelopes)
     nothing_ran_twice(envelopes)
     assert len([e for e in envelopes if isinstance(e.data, RunStarted)]) == 3
-    assert told["seconds"] < 70 + 10
+    assert told["seconds"] < 60 + 10
 
 
 def nothing_ran_twice(envelopes: Sequence[Envelope]) -> None:
