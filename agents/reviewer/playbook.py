@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from agents.reviewer.knowledge import Hit, KnowledgeEntry, search
 from agents.role import Ask
 from protocol.brief import Task
-from protocol.experiment import STRATEGIES
 from protocol.research import Citation, ModelFacts, Review, ReviewRequest, Technique
 
-BACKGROUND = ("data", "evaluation", "tuning")
-"""Families of the knowledge base that tell how to work, not what to try."""
+PER_STRATEGY = 3
+SMALL_MODEL = 100_000_000
+"""Parameters below which all weights are trained as a matter of course."""
+
+
+class Question(NamedTuple):
+    """One search in the knowledge base."""
+
+    text: str
+    why: str
+    strategies: tuple[str, ...]
 
 
 async def review(request: ReviewRequest, ask: Ask) -> Review:
-    """Techniques that fit the problem, the best of each strategy, with their citations."""
+    """Techniques that fit the problem, by what they are for, with their citations."""
     facts = model_facts(Path(request.task_folder) / request.task.base_model)
     found: dict[str, Technique] = {}
-    for query, why in _questions(request.task, facts):
-        for strategy in (*STRATEGIES, *BACKGROUND):
-            for hit in search(query, limit=1, strategy=strategy):
-                found.setdefault(hit.entry.id, _technique(hit, why))
+    for question in _questions(request.task, facts):
+        for strategy in question.strategies:
+            for hit in search(question.text, limit=PER_STRATEGY, strategy=strategy):
+                found.setdefault(hit.entry.id, _technique(hit, question.why))
     told = f"{facts.parameters:,} parameters" if facts.parameters else "size unknown"
     summary = f"The base is {facts.architecture} ({told}); the metric {_metric_says(request.task)}."
     return Review(summary=summary, model=facts, techniques=tuple(found.values()))
@@ -58,19 +67,26 @@ def _parameters(folder: Path) -> int | None:
     return total or None
 
 
-def _questions(task: Task, facts: ModelFacts) -> list[tuple[str, str]]:
-    """What to search for, and why the finds fit."""
-    small = facts.parameters is not None and facts.parameters < 100_000_000
+def _questions(task: Task, facts: ModelFacts) -> list[Question]:
+    """What to search for, in which families of the knowledge base, and why the finds fit."""
+    small = facts.parameters is not None and facts.parameters < SMALL_MODEL
     size = "small model, full fine-tuning" if small else "large model, little GPU memory"
+    checked = f"the metric {_metric_says(task)}, so it can be the reward"
     return [
-        (f"{task.goal} supervised fine-tuning on given answers", "the task comes with answers to learn from"),
-        ("verifiable reward reinforcement learning", f"the metric {_metric_says(task)}, so it can be the reward"),
-        ("greedy or sampled decoding, few-shot prompt format", "the floor is the base at its best"),
-        ("duplicates, label noise and contamination in training data", "several candidate sources are given"),
-        ("is a gain real or noise between seeds", "a win must be one that can be trusted"),
-        (
-            f"learning rate and batch size search under a short budget, {size}",
+        Question(
+            f"supervised fine-tuning on given answers: {task.goal}", "it comes with answers to learn from", ("sft",)
+        ),
+        Question(f"adapters, {size}", f"the base is a {size.split(',')[0]}", ("lora",)),
+        Question("verifiable reward, answers checked by code", checked, ("grpo", "rejection_sampling")),
+        Question("greedy or sampled decoding, few-shot prompt", "the floor is the base at its best", ("decoding",)),
+        Question(
+            "duplicates, wrong labels and contamination in training data", "its sources are only candidates", ("data",)
+        ),
+        Question("is a gain real or noise between seeds", "a win must be one to trust", ("evaluation",)),
+        Question(
+            "search learning rate and batch size under a short budget, early stopping of bad trials",
             f"the budget is {task.budget.time:.0f} s",
+            ("tuning",),
         ),
     ]
 

@@ -37,7 +37,7 @@ class SecondsSchedule(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         spent = 0.0
-        kept = Path(args.output_dir) / "elapsed.json"
+        kept = Path(args.output_dir).parent / "elapsed.json"
         if state.global_step and kept.exists():  # this goes on from a checkpoint
             spent = float(json.loads(kept.read_text()))
         self.begun = time.monotonic() - spent
@@ -56,4 +56,4 @@ class SecondsSchedule(TrainerCallback):
             control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        (Path(args.output_dir) / "elapsed.json").write_text(json.dumps(time.monotonic() - self.begun))
+        (Path(args.output_dir).parent / "elapsed.json").write_text(json.dumps(time.monotonic() - self.begun))
