@@ -79,7 +79,13 @@ class Compute(Part):
 
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
     gpus: Annotated[int, Field(ge=0)] = 0
+    """0: the CPU."""
+    kind: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    """A word of the GPU's name: `h100`, `a100`, `h200`."""
+    min_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """Memory that a job takes on each GPU, which it then may share; without it, it has its GPUs to itself."""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """Limit on a job's host memory."""
 
 
 class Task(Part):

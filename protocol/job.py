@@ -2,9 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from protocol.message import Message, Part
+
+Launch = Literal["python", "ddp", "fsdp"]
+"""How a script is started: as one process, or by `accelerate launch` as one process a GPU."""
+Category = Literal[
+    "out_of_memory",
+    "host_out_of_memory",
+    "nan",
+    "diverged",
+    "plateau",
+    "no_progress",
+    "idle",
+    "reward_collapse",
+    "kl_blow_up",
+    "shape_mismatch",
+    "dtype_mismatch",
+    "missing_column",
+    "missing_file",
+    "gated_file",
+    "import_error",
+    "argument_error",
+    "syntax_error",
+    "tokenizer_error",
+    "template_error",
+    "disk_full",
+    "forbidden",
+    "time_out",
+    "nccl",
+    "driver",
+    "no_model",
+    "killed",
+    "worker_lost",
+    "unknown",
+]
+"""Why a job failed, in one word."""
+
+
+class Needs(Part):
+    """What a job needs of a machine; it is started where all of it is free."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """0: the CPU."""
+    kind: str | None = None
+    """A word of the GPU's name, in lower case: `h100`, `a100`, `h200`."""
+    min_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """Memory that it takes on each GPU. With it a GPU may be shared, as far as its memory goes; without it the job
+    has its GPUs to itself."""
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """Limit on the host memory of the job with all that it starts; it is killed beyond."""
+    disk_gb: Annotated[float, Field(gt=0)] = 200.0
+    """Limit on what stands in its folder; it is killed beyond."""
 
 
 class JobSpec(Part):
@@ -22,8 +74,12 @@ class JobSpec(Part):
     """Training is stopped, and saved, after so long."""
     grace: float = 20.0
     """How much longer the whole job may take (loading, saving) before it is killed."""
-    memory_gb: float | None = None
-    gpus: int = 0
+    needs: Needs = Needs()
+    launch: Launch = "python"
+    hosts: tuple[str, ...] = ()
+    """Hosts that it may reach (`huggingface.co`); it has no network beside."""
+    requirements: tuple[str, ...] = ()
+    """Packages beyond the executor's own (`bitsandbytes==0.48`): it then runs in an environment of its own."""
 
 
 class Job(Message):
@@ -38,6 +94,10 @@ class Job(Message):
     """Absolute path of the job's own folder."""
     spec: JobSpec
     attempt: int = 0
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    """9 before 0; within one priority the runs have equal shares."""
+    deadline: float | None = None
+    """Unix time: it is not started after this, and saves and ends by then."""
 
     def headline(self) -> str:
         return f"job {self.id}: {' '.join(self.spec.argv)} ({self.spec.seconds:.0f} s)"
@@ -59,6 +119,9 @@ class JobAccepted(JobEvent):
     worker: str
     device: str
     delivery: int = 1
+    backend: str = "local"
+    sandboxed: bool = True
+    """False only under a worker that was started with `--no-sandbox`, or where the backend is the sandbox."""
 
     def headline(self) -> str:
         return f"{self.experiment} accepted by {self.worker} ({self.device})"
@@ -153,6 +216,13 @@ class JobFinished(JobEvent):
         return f"{self.experiment} trained {self.steps} steps in {self.seconds:.0f} s{loss}"
 
 
+class Cause(Part):
+    """What a failure comes from, and the lines that say so."""
+
+    category: Category = "unknown"
+    evidence: tuple[str, ...] = ()
+
+
 class JobFailed(JobEvent):
     """The job ended badly."""
 
@@ -162,6 +232,7 @@ class JobFailed(JobEvent):
     reason: str
     evidence: tuple[str, ...] = ()
     """The last lines of its output."""
+    cause: Cause = Cause()
     seconds: float = 0.0
 
     def headline(self) -> str:

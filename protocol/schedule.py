@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from protocol.experiment import Digest, Entry, Proposal
-from protocol.job import JobFailed
+from protocol.job import Category, JobFailed
 from protocol.message import Message, Part
 
 
@@ -94,19 +94,7 @@ class Diagnosis(Message):
     type: Literal["diagnosis"] = "diagnosis"
     experiment: str
     job: str
-    category: Literal[
-        "out_of_memory",
-        "nan",
-        "time_out",
-        "missing_file",
-        "missing_column",
-        "import_error",
-        "argument_error",
-        "disk_full",
-        "killed",
-        "worker_lost",
-        "unknown",
-    ]
+    category: Category
     evidence: tuple[str, ...]
     remedy: str
     retry: Proposal | None = None

@@ -8,7 +8,7 @@ import yaml
 
 from agents.engineer.plan import Recipe, View
 from protocol.experiment import Experiment
-from protocol.job import JobSpec
+from protocol.job import JobSpec, Needs
 
 LOAD_SECONDS = 2.0
 """Of a job's time, for loading and tokenising a small model's worth; what remains is trained …"""
@@ -80,6 +80,12 @@ def pairs(view: View) -> Recipe:
     }
 
 
+def needs(view: View) -> Needs:
+    """What the task's `compute` asks for."""
+    compute = view.request.task.compute
+    return Needs(gpus=compute.gpus, kind=compute.kind, min_memory_gb=compute.min_memory_gb, memory_gb=compute.memory_gb)
+
+
 def job(view: View, experiment: Experiment, script: str, config: Recipe, with_metric: bool = False) -> JobSpec:
     """A job that runs one of our scripts with this config."""
     scripts = files("agents.engineer") / "scripts"
@@ -95,6 +101,5 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
         reads=(str(config["model_name_or_path"]), view.request.mixture.path),
         seconds=experiment.seconds,
         grace=GRACE_SECONDS + 2 * transfer_seconds(view),
-        memory_gb=view.request.task.compute.memory_gb,
-        gpus=view.request.task.compute.gpus,
+        needs=needs(view),
     )

@@ -16,7 +16,7 @@ import sys
 
 from protocol.bus import Bus
 from protocol.errors import BadInput, PostdocsError
-from services.executor.local import LocalBackend
+from services.executor.backends.local import LocalBackend
 from services.executor.worker import Worker
 
 

@@ -25,14 +25,14 @@ from protocol.job import (
 )
 from protocol.journal import Journal
 from protocol.queue import cancel_id, end_id, given_back_id
-from services.executor.backend import Backend, BackendFailed, Handle
-from services.executor.device import used
-from services.executor.events import Checkpoint, Event, Garbled, Metric, Printed, Running
-from services.executor.folder import BadJobFolder
+from services.executor.backends.backend import Backend, BackendFailed, Handle
+from services.executor.files.folder import BadJobFolder
+from services.executor.inventory.device import used
+from services.executor.job.events import Checkpoint, Event, Garbled, Metric, Printed, Running
 from services.executor.outcome import Killed, Record, outcome
 from services.executor.queue import Delivery, LeaseLost
 from services.executor.reporter import Reporter
-from services.executor.watch import Watch
+from services.executor.watch.rules import Watch
 
 log = logging.getLogger(__name__)
 LOSSES = 3

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from protocol.job import CancelJob, JobCancelled, JobEnd, JobFailed, JobFinished
-from services.executor.backend import Exit
-from services.executor.events import Event, Metric, Printed, TrainBegan, TrainEnded
-from services.executor.model_folder import what_is_missing
+from services.executor.backends.backend import Exit
+from services.executor.files.model_folder import what_is_missing
+from services.executor.job.events import Event, Metric, Printed, TrainBegan, TrainEnded
 
 EVIDENCE = 20
 """Lines of output that a failure shows."""

@@ -16,7 +16,7 @@ from protocol.job import JobEnd, JobEvent, JobGivenBack, JobLog, JobMetric
 from protocol.journal import Journal
 from protocol.message import message_id
 from protocol.queue import end_id, given_back_id
-from services.executor.events import Metric
+from services.executor.job.events import Metric
 
 log = logging.getLogger(__name__)
 TICK = 0.03

@@ -19,7 +19,7 @@ from protocol.bus import Bus
 from protocol.job import CancelJob
 from protocol.service import VERSION
 from services.executor.attempt import Attempt
-from services.executor.backend import Backend
+from services.executor.backends.backend import Backend
 from services.executor.queue import Delivery, JobQueue
 
 log = logging.getLogger(__name__)

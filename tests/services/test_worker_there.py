@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocol.bus import Bus
-from services.executor.local import LocalBackend
+from services.executor.backends.local import LocalBackend
 from services.executor.worker import SERVICE, Worker
 from services.launcher import _worker_there
 

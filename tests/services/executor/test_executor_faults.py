@@ -19,7 +19,7 @@ from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, Job
 from protocol.queue import submit
 from services.bus_server import Connection
 from services.executor.attempt import Attempt
-from services.executor.local import LocalBackend
+from services.executor.backends.local import LocalBackend
 from services.executor.queue import BadQueueName, JobQueue, LeaseLost
 
 

@@ -18,10 +18,11 @@ from protocol.job import (
     JobLog,
     JobMetric,
     JobStarted,
+    Needs,
 )
 from protocol.journal import Journal
 from protocol.queue import submit
-from services.executor.model_folder import what_is_missing
+from services.executor.files.model_folder import what_is_missing
 
 FOREVER = ("--steps", "100000", "--pause", "0.02")
 
@@ -163,7 +164,7 @@ async def test_a_job_that_outlives_time_and_grace_is_killed(run: CrewRun, worker
 
 async def test_a_job_over_its_memory_limit_is_killed(run: CrewRun, worker: WorkerProcess) -> None:
     script = "import time\nheld = bytearray(b'x') * 1_500_000_000\ntime.sleep(30)"
-    job = await run.submit("big.py", id="big", script=script, memory_gb=1.2)
+    job = await run.submit("big.py", id="big", script=script, needs=Needs(memory_gb=1.2))
     end = await run.end(job, seconds=15)
     assert isinstance(end, JobFailed) and end.reason.startswith("memory limit 1.2 GB exceeded")
 

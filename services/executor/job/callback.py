@@ -17,8 +17,8 @@ import transformers.trainer
 from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
-from services.executor.events import Checkpoint, FileEvent, Metric, TrainBegan, TrainEnded
-from services.executor.threads import ThreadTuner
+from services.executor.job.events import Checkpoint, FileEvent, Metric, TrainBegan, TrainEnded
+from services.executor.job.threads import ThreadTuner
 
 
 class JobCallback(TrainerCallback):

@@ -26,4 +26,4 @@ def device_name(driver: Path = _DRIVER) -> str:
 
 def used(spec: JobSpec, device: str) -> str:
     """What a job runs on where the machine has `device`: the CPU, when it asks for no GPU."""
-    return device if spec.gpus else "cpu"
+    return device if spec.needs.gpus else "cpu"

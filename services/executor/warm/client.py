@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.child import die_with_parent
-from services.executor.backend import BackendFailed
-from services.executor.zygote_messages import FROM_ZYGOTE, Exited, FromZygote, Ready, Signal, Start, Started
+from services.executor.backends.backend import BackendFailed
+from services.executor.warm.messages import FROM_ZYGOTE, Exited, FromZygote, Ready, Signal, Start, Started
 
 log = logging.getLogger(__name__)
 START_SECONDS = 120.0
@@ -57,7 +57,7 @@ class ZygoteClient:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "services.executor.zygote",
+            "services.executor.warm.zygote",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,

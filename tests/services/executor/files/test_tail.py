@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.executor.tail import CHUNK, Tail
+from services.executor.files.tail import CHUNK, Tail
 
 
 def test_only_whole_lines_are_read_and_the_rest_in_the_end(tmp_path: Path) -> None:

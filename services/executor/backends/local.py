@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import ValidationError
 
 from protocol.job import Job
-from services.executor.backend import Exit
-from services.executor.device import device_name
-from services.executor.events import FILE_EVENT, Event, Garbled, Printed
-from services.executor.folder import JobFolder
-from services.executor.memory import memory_used
-from services.executor.tail import Tail
-from services.executor.zygote_client import Fork, ZygoteClient
-from services.executor.zygote_messages import Start
+from services.executor.backends.backend import Exit
+from services.executor.files.folder import JobFolder
+from services.executor.files.tail import Tail
+from services.executor.inventory.device import device_name
+from services.executor.inventory.memory import memory_used
+from services.executor.job.events import FILE_EVENT, Event, Garbled, Printed
+from services.executor.warm.client import Fork, ZygoteClient
+from services.executor.warm.messages import Start
 
 log = logging.getLogger(__name__)
 POLL = 0.05
@@ -121,7 +121,7 @@ class LocalHandle:
         return [*said, Printed(lines=tuple(printed))] if printed else said
 
     async def _check_memory(self) -> None:
-        allowed = self.folder.job.spec.memory_gb
+        allowed = self.folder.job.spec.needs.memory_gb
         if allowed is None or self._limit is not None:
             return
         used = await asyncio.to_thread(memory_used, self.fork.started.result(), allowed)

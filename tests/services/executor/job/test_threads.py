@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.executor.threads import ThreadTuner
+from services.executor.job.threads import ThreadTuner
 
 
 def train(tuner: ThreadTuner, seconds_of: Callable[[int, float], float], for_seconds: float, now: float = 0.0) -> float:

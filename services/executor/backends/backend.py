@@ -11,7 +11,7 @@ from typing import Protocol
 from protocol.errors import PostdocsError
 from protocol.job import Job
 from protocol.message import Part
-from services.executor.events import Event
+from services.executor.job.events import Event
 
 
 class BackendFailed(PostdocsError):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.executor.events import Metric
-from services.executor.watch import PATIENCE, Alarm, Watch
+from services.executor.job.events import Metric
+from services.executor.watch.rules import PATIENCE, Alarm, Watch
 
 
 def alarms(losses: list[float], name: str = "loss") -> list[Alarm | None]:

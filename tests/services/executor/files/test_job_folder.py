@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from protocol.job import Job, JobSpec
-from services.executor.device import device_name, used
-from services.executor.events import Checkpoint, TrainBegan
-from services.executor.folder import BadJobFolder, JobFolder
-from services.executor.model_folder import what_is_missing
+from services.executor.files.folder import BadJobFolder, JobFolder
+from services.executor.files.model_folder import what_is_missing
+from services.executor.inventory.device import device_name, used
+from services.executor.job.events import Checkpoint, TrainBegan
 
 
 def folder(root: Path, **files: str) -> JobFolder:

@@ -1,4 +1,4 @@
-"""The zygote: a process that has imported everything and forks a job on request (`python -m services.executor.zygote`).
+"""The zygote: a process that has imported everything and forks a job on request.
 
 Started by the local backend, which it outlives by nothing: when its stdin ends, or at SIGTERM (which the kernel sends
 when the worker dies), it kills all jobs with all that they started, and goes.
@@ -18,9 +18,9 @@ from typing import NoReturn
 import psutil
 
 from services.child import die_with_parent
-from services.executor import forked
-from services.executor.preload import preload
-from services.executor.zygote_messages import TO_ZYGOTE, Exited, FromZygote, Ready, Refused, Signal, Start, Started
+from services.executor.job import process
+from services.executor.warm.messages import TO_ZYGOTE, Exited, FromZygote, Ready, Refused, Signal, Start, Started
+from services.executor.warm.preload import preload
 
 _PR_SET_CHILD_SUBREAPER = 36
 """Linux: prctl(2); what a job leaves running becomes our child, so that we find and kill it."""
@@ -93,7 +93,7 @@ class Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            forked.live(start, mask - _HELD, self._own)
+            process.live(start, mask - _HELD, self._own)
         self.jobs[pid] = start.key
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.say(Started(key=start.key, pid=pid))

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from services.executor.events import Running
-from services.executor.zygote_messages import Start
+from services.executor.job.events import Running
+from services.executor.warm.messages import Start
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -57,7 +57,7 @@ def _settle(start: Start, close: Iterable[int]) -> None:
 
 def _run(start: Start, mask: set[int]) -> int:
     """Run the script as `__main__`; the exit code that Python would end with."""
-    from services.executor.callback import JobCallback
+    from services.executor.job.callback import JobCallback
 
     callback = JobCallback(Path("events.jsonl"), start.stop_at, start.threads)
     callback.install()

@@ -59,7 +59,7 @@ SUBMODULES = (  # imported in the course of the first load_dataset, training and
 
 def preload() -> None:
     """Import it all. Raises `ImportError` where the `train` extra is not installed."""
-    for name in (*MODULES, "services.executor.callback"):
+    for name in (*MODULES, "services.executor.job.callback"):
         importlib.import_module(name)
     for package, names in LAZY.items():
         module = importlib.import_module(package)

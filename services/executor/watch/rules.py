@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from services.executor.events import Metric
+from services.executor.job.events import Metric
 
 FACTOR, MARGIN, PATIENCE = 5.0, 1.0, 5
 """Diverged: the loss is above FACTOR times its running minimum plus MARGIN for PATIENCE logs in a row.

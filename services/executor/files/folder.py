@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from protocol.job import Job
-from services.executor.events import FILE_EVENT, Checkpoint, TrainBegan
+from services.executor.job.events import FILE_EVENT, Checkpoint, TrainBegan
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
