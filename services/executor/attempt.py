@@ -25,7 +25,7 @@ from protocol.job import (
 )
 from protocol.journal import Journal
 from protocol.queue import cancel_id, end_id, given_back_id
-from services.executor.backends.backend import Backend, BackendFailed, Handle
+from services.executor.backends.backend import Backend, BackendFailed, Handle, Terms
 from services.executor.files.folder import BadJobFolder
 from services.executor.inventory.device import used
 from services.executor.job.events import Checkpoint, Event, Garbled, Metric, Printed, Running
@@ -115,8 +115,9 @@ class Attempt:
             **self._reporter.about(), worker=self.worker, device=device, delivery=self.delivery.count
         )
         self._reporter.say(accepted)
+        terms = Terms(taken_up=self._taken_up, stop_at=self._taken_up + self.job.spec.seconds)
         try:
-            handle = await self.backend.start(self.job, self._taken_up)
+            handle = await self.backend.start(self.job, terms)
         except BadJobFolder as error:
             return JobFailed(**self._reporter.about(), reason=f"could not start: {error}")
         helpers = [asyncio.create_task(c) for c in (self._reporter.pump(), self._limit(handle), self._obey(handle))]

@@ -11,6 +11,7 @@ from typing import Protocol
 from protocol.errors import PostdocsError
 from protocol.job import Job
 from protocol.message import Part
+from services.executor.inventory.machine import Grant
 from services.executor.job.events import Event
 
 
@@ -25,6 +26,16 @@ class Exit(Part):
     signal: int | None = None
     limit: str | None = None
     """The limit that the backend enforced on it, in words with value and limit, if it did."""
+
+
+class Terms(Part):
+    """On which terms a job is started."""
+
+    taken_up: float
+    """Monotonic time at which the worker took it from the queue."""
+    stop_at: float
+    """Monotonic time at which its training ends and is saved."""
+    grant: Grant = Grant()
 
 
 class Handle(Protocol):
@@ -67,8 +78,8 @@ class Backend(Protocol):
         """Get ready; a job may be started from now on. Raises `BackendFailed`."""
         ...
 
-    async def start(self, job: Job, taken_up: float) -> Handle:
-        """Start a job in its folder. `taken_up` is monotonic; its time limit counts from there.
+    async def start(self, job: Job, terms: Terms) -> Handle:
+        """Start a job in its folder.
 
         Raises `BackendFailed`, and `BadJobFolder` when the job itself cannot be started anywhere.
         """

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import ValidationError
 
 from protocol.job import Job
-from services.executor.backends.backend import Exit
+from services.executor.backends.backend import Exit, Terms
 from services.executor.files.folder import JobFolder
 from services.executor.files.tail import Tail
 from services.executor.inventory.device import device_name
@@ -50,7 +50,7 @@ class LocalBackend:
             self._zygote = ZygoteClient(os.environ)
             log.info("zygote ready in %.1f s", await self._zygote.open())
 
-    async def start(self, job: Job, taken_up: float) -> LocalHandle:
+    async def start(self, job: Job, terms: Terms) -> LocalHandle:
         await self.open()  # anew, if it has died
         assert self._zygote is not None
         folder = JobFolder(job)
@@ -62,7 +62,7 @@ class LocalBackend:
             folder=str(folder.root),
             argv=job.spec.argv,
             threads=max(1, _cores() // self.slots),
-            stop_at=taken_up + job.spec.seconds,
+            stop_at=terms.stop_at,
         )
         handle.fork = await self._zygote.start(request)
         return handle

@@ -98,4 +98,4 @@ def test_the_device_is_named_as_the_driver_names_it(tmp_path: Path, monkeypatch:
 def test_a_job_that_asks_for_no_gpu_runs_on_the_cpu_of_a_machine_that_has_one() -> None:
     spec = JobSpec(files={}, argv=("sft.py",), seconds=1.0)
     assert used(spec, "NVIDIA H200") == "cpu"
-    assert used(spec.model_copy(update={"gpus": 1}), "NVIDIA H200") == "NVIDIA H200"
+    assert used(spec.model_copy(update={"needs": Needs(gpus=1)}), "NVIDIA H200") == "NVIDIA H200"
