@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.job import Job, JobSpec
+from protocol.job import Job, JobSpec, Needs
 from services.executor.files.folder import BadJobFolder, JobFolder
 from services.executor.files.model_folder import what_is_missing
 from services.executor.inventory.device import device_name, used
