@@ -12,8 +12,8 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, StructuredMessage
 from autogen_core import CancellationToken
 
-from agents.mind import Mind
-from agents.role import Ask, Role
+from agents.mind import Mind, Turn
+from agents.role import Role
 from protocol.errors import PostdocsError
 from protocol.message import Message
 
@@ -21,9 +21,9 @@ from protocol.message import Message
 class RoleAgent(BaseChatAgent):
     """Stateless: every request is self-contained, so any instance can answer it."""
 
-    def __init__(self, role: Role, mind: Mind, ask: Ask) -> None:
+    def __init__(self, role: Role, mind: Mind, turn: Turn) -> None:
         super().__init__(name=role.name, description=role.about)
-        self.role, self.mind, self.ask = role, mind, ask
+        self.role, self.mind, self.turn = role, mind, turn
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
@@ -33,7 +33,7 @@ class RoleAgent(BaseChatAgent):
         last = messages[-1] if messages else None
         if not isinstance(last, StructuredMessage) or not isinstance(last.content, Message):
             raise PostdocsError(f"the {self.name} is asked with a typed request, not with {type(last).__name__}")
-        reply = await self.mind.think(last.content, self.ask)
+        reply = await self.mind.think(last.content, self.turn)
         return Response(chat_message=StructuredMessage[type(reply)](content=reply, source=self.name))  # type: ignore[misc, operator]
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:

@@ -6,7 +6,7 @@ from autogen_agentchat.messages import StructuredMessage
 from autogen_core import CancellationToken
 
 from agents.agent import RoleAgent
-from agents.mind import Mind
+from agents.mind import Mind, Turn
 from agents.role import Role
 from protocol.bus import Bus
 from protocol.envelope import Envelope, wrap
@@ -23,7 +23,11 @@ def serve(bus: Bus, role: Role, mind: Mind, run: str | None = None) -> Service:
         async def ask(recipient: str, message: Message) -> Message:
             return await _ask(bus, role, question, recipient, message)
 
-        agent = RoleAgent(role, mind, ask)
+        async def say(message: Message) -> None:
+            said = wrap(message, run=question.run, sender=role.name, causation=question.id)
+            await Journal(bus, question.run).append(said)
+
+        agent = RoleAgent(role, mind, Turn(question.run, ask, say))
         request = StructuredMessage[type(question.data)](content=question.data, source=question.sender)  # type: ignore[misc, operator]
         response = await agent.on_messages([request], CancellationToken())
         if not isinstance(response.chat_message, StructuredMessage):

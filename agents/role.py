@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocol.message import Message
+from tools.tool import Tool
+
+if TYPE_CHECKING:
+    from agents.form import Form
 
 Ask = Callable[[str, Message], Awaitable[Message]]
 """Ask another role or service by name, as part of one's own work; the answer's type is the asker's to check."""
@@ -24,6 +28,12 @@ class Role:
     """One line: what it is for."""
     playbook: Mapping[type[Message], Answer] = field(default_factory=dict)
     """Request type → how it is answered without a language model: by rules, statistics and search."""
+    prompt: str = ""
+    """Who it is and how it works, for a language model: the same text at every request, for the provider's cache."""
+    forms: Mapping[type[Message], Form] = field(default_factory=dict)
+    """Request type → what a language model fills in to answer it; the playbook answers the other types."""
+    tools: tuple[Tool, ...] = ()
+    """What a language model may use, as far as a form names it."""
 
     @property
     def answers(self) -> tuple[type[Message], ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agents.role import Ask, Role
+from agents.mind import Turn
+from agents.role import Role
 from protocol.errors import PostdocsError
 from protocol.message import Message
 
@@ -15,9 +16,9 @@ class PlaybookMind:
     def __init__(self, role: Role) -> None:
         self.role = role
 
-    async def think(self, request: Message, ask: Ask) -> Message:
+    async def think(self, request: Message, turn: Turn) -> Message:
         answer = self.role.playbook.get(type(request))
         if answer is None:
             known = ", ".join(kind.__name__ for kind in self.role.playbook) or "nothing"
             raise PostdocsError(f"the {self.role.name}'s playbook has no answer to {request.type}: it answers {known}")
-        return await answer(request, ask)
+        return await answer(request, turn.ask)

@@ -1,0 +1,123 @@
+"""The workbench of one turn: the tools that the role may use for this request, and `submit`.
+
+Every call is bounded in time and size, counted against the turn's limit, and journaled with its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from autogen_core import CancellationToken
+from autogen_core.tools import TextResultContent, ToolResult, ToolSchema, Workbench
+from pydantic import BaseModel, ValidationError
+
+from agents.form import BadForm, Form
+from agents.minds.llm.limits import Limit, LimitExceeded
+from agents.minds.llm.schema import parameters
+from protocol.message import Message
+from protocol.thought import ToolCalled
+from tools.tool import Desk, Tool, ToolFault, cut, untrusted
+
+SUBMIT = "submit"
+ABOUT_SUBMIT = "Give your answer. Your turn ends with it."
+JOURNALED = 4_000
+"""Characters of a call's arguments and of its result that the journal keeps."""
+
+
+class Bench(Workbench):
+    """Tools for one turn. What was accepted by `submit` is in `reply`."""
+
+    def __init__(
+        self,
+        request: Message,
+        form: Form,
+        tools: Sequence[Tool],
+        desk: Desk,
+        limit: Limit,
+        say: Callable[[Message], Awaitable[None]],
+        role: str,
+    ) -> None:
+        self.request, self.form, self.desk, self.limit, self.role = request, form, desk, limit, role
+        self.tools = {tool.name: tool for tool in tools}
+        self.reply: Message | None = None
+        self.calls = self.refused = 0
+        self._say = say
+
+    async def list_tools(self) -> list[ToolSchema]:
+        listed = [_schema(tool.name, tool.about, tool.arguments) for tool in self.tools.values()]
+        return [*listed, _schema(SUBMIT, ABOUT_SUBMIT, self.form.fields)]
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        call_id: str | None = None,
+    ) -> ToolResult:
+        """The tool's result, or what was wrong; never raises, since nobody is there to catch it."""
+        begun = time.monotonic()
+        self.calls += 1
+        told, failed = await self._attempt(name, arguments or {})
+        said = ToolCalled(
+            role=self.role,
+            tool=name,
+            arguments=cut(json.dumps(arguments, ensure_ascii=False), JOURNALED),
+            result=cut(told, JOURNALED),
+            failed=failed,
+            seconds=round(time.monotonic() - begun, 3),
+        )
+        await self._say(said)
+        return ToolResult(name=name, result=[TextResultContent(content=told)], is_error=failed)
+
+    async def _attempt(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+        try:
+            if name == SUBMIT:
+                return await self._submit(arguments), False
+            self.limit.spend(tool_calls=1)
+            return await self._use(self.tools[name], arguments), False
+        except ValidationError as error:
+            self.refused += name == SUBMIT
+            return _faults(error), True
+        except (BadForm, ToolFault, LimitExceeded) as error:
+            self.refused += name == SUBMIT
+            return str(error), True
+        except TimeoutError:
+            return f"{name} took longer than {self.tools[name].seconds:.0f} s and was stopped; ask for less", True
+        except Exception as error:  # a tool's defect must not end the turn
+            return f"{name} failed: {type(error).__name__}: {error}"[:1000], True
+
+    async def _submit(self, arguments: Mapping[str, Any]) -> str:
+        filled = self.form.fields.model_validate(arguments)
+        self.reply = await self.form.complete(self.request, filled, self.desk.ask)
+        return "accepted"
+
+    async def _use(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
+        given = tool.arguments.model_validate(arguments)
+        async with asyncio.timeout(tool.seconds):
+            text = cut(await tool.run(given, self.desk), tool.characters)
+        return untrusted(text, tool.name) if tool.outside else text
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def reset(self) -> None: ...
+
+    async def save_state(self) -> Mapping[str, Any]:
+        return {}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None: ...
+
+
+def _schema(name: str, about: str, arguments: type[BaseModel]) -> ToolSchema:
+    return ToolSchema(name=name, description=about, parameters=parameters(arguments), strict=False)
+
+
+def _faults(error: ValidationError) -> str:
+    """Each fault with its place, for the model to mend."""
+    told = [f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}" for fault in error.errors()[:10]]
+    return "invalid: " + "; ".join(told)

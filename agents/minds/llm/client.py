@@ -1,0 +1,53 @@
+"""From a model's name to AutoGen's client for it. Every provider but Anthropic speaks OpenAI's chat completions."""
+
+from __future__ import annotations
+
+import warnings
+
+from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
+from autogen_ext.models.anthropic import AnthropicChatCompletionClient
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+from agents.minds.choice import Model
+
+SECONDS = 180.0
+"""Longest wait for one reply; the turn's own limit may be nearer."""
+MOST_REPLY_TOKENS = 16_000
+"""Anthropic wants to be told; a training script fits several times."""
+NO_KEY = "none"
+"""Local servers ask for none, the client for some."""
+
+warnings.filterwarnings("ignore", message="(Resolved model|Finish reason) mismatch")  # of servers that name loosely
+
+INFO: ModelInfo = {
+    "vision": False,
+    "function_calling": True,
+    "json_output": False,
+    "structured_output": False,
+    "multiple_system_messages": False,
+    "family": ModelFamily.UNKNOWN,
+}
+"""All that a mind asks of a model is that it can call tools. Given in full, since AutoGen knows no newer names."""
+
+
+def client(model: Model) -> ChatCompletionClient:
+    """A client that tries once: `PatientClient` is what tries again. Raises `BadInput` without a needed key."""
+    if model.provider.name == "anthropic":
+        return AnthropicChatCompletionClient(
+            model=model.name,
+            api_key=model.key() or NO_KEY,
+            base_url=model.url(),
+            model_info=INFO,
+            max_tokens=MOST_REPLY_TOKENS,
+            max_retries=0,
+            timeout=SECONDS,
+        )
+    return OpenAIChatCompletionClient(
+        model=model.name,
+        api_key=model.key() or NO_KEY,
+        base_url=model.url(),
+        model_info=INFO,
+        max_retries=0,
+        timeout=SECONDS,
+        include_name_in_message=False,
+    )

@@ -1,0 +1,106 @@
+"""What minds may spend: tokens, dollars, seconds and tool calls, of a role's turn, of a role, and of the whole run.
+
+A limit is a context manager; `with limits.turn(role):` bounds one answer. Whatever is spent inside is counted in it and
+in those around it, and the first that is exceeded raises `LimitExceeded`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from protocol.errors import PostdocsError
+from protocol.message import Part
+from protocol.thought import LimitKind
+
+UNITS = {"tokens": "tokens", "usd": "US dollars", "seconds": "seconds", "tool_calls": "tool calls"}
+
+
+class LimitExceeded(PostdocsError):
+    """A mind has used up what it may spend."""
+
+    def __init__(self, type: LimitKind, value: float, limit: float, role: str) -> None:
+        self.type, self.value, self.limit, self.role = type, value, limit, role
+        super().__init__(f"{role} has used {value:g} of {limit:g} {UNITS[type]}")
+
+
+class Allowance(Part):
+    """At most so much; None: no limit."""
+
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+    tool_calls: int | None = None
+
+
+TURN = Allowance(tokens=400_000, seconds=600.0, tool_calls=40)
+"""Of one answer: ample for a good one, and the end of one that goes astray."""
+
+
+@dataclass
+class Limit:
+    """One allowance, and what was spent of it."""
+
+    name: str
+    """Whose it is: a role, or `the run`."""
+    allowance: Allowance
+    around: Limit | None = None
+    tokens: int = 0
+    usd: float = 0.0
+    tool_calls: int = 0
+    begun: float | None = None
+    """Monotonic; None while it is not entered: then time does not count."""
+
+    def spend(self, *, tokens: int = 0, usd: float = 0.0, tool_calls: int = 0) -> None:
+        """Count it here and in all around, then check. Raises `LimitExceeded`."""
+        limit: Limit | None = self
+        while limit is not None:
+            limit.tokens += tokens
+            limit.usd += usd
+            limit.tool_calls += tool_calls
+            limit = limit.around
+        self.check()
+
+    def check(self) -> None:
+        """Raises `LimitExceeded` for the first allowance that is exceeded, from the innermost outwards."""
+        for kind, value in self._spent().items():
+            allowed = getattr(self.allowance, kind)
+            if allowed is not None and value > allowed:
+                raise LimitExceeded(kind, value, allowed, self.name)
+        if self.around is not None:
+            self.around.check()
+
+    def seconds_left(self) -> float | None:
+        """Of this limit and those around it: the least; None where none has one."""
+        mine = None
+        if self.allowance.seconds is not None and self.begun is not None:
+            mine = max(0.0, self.allowance.seconds - (time.monotonic() - self.begun))
+        outer = self.around.seconds_left() if self.around else None
+        both = [left for left in (mine, outer) if left is not None]
+        return min(both) if both else None
+
+    def _spent(self) -> dict[LimitKind, float]:
+        seconds = time.monotonic() - self.begun if self.begun is not None else 0.0
+        return {"tokens": self.tokens, "usd": self.usd, "tool_calls": self.tool_calls, "seconds": seconds}
+
+
+@dataclass
+class Limits:
+    """A run's limits: what each role may spend, and all of them together."""
+
+    run: Limit = field(default_factory=lambda: Limit("the run", Allowance()))
+    role: Allowance = field(default_factory=Allowance)
+    turn_allowance: Allowance = TURN
+    _roles: dict[str, Limit] = field(default_factory=dict)
+
+    def of(self, role: str) -> Limit:
+        return self._roles.setdefault(role, Limit(role, self.role, self.run))
+
+    @contextmanager
+    def turn(self, role: str) -> Iterator[Limit]:
+        """Bounds one answer of a role. Raises `LimitExceeded` at once where nothing is left."""
+        limit = Limit(role, self.turn_allowance, self.of(role), begun=time.monotonic())
+        limit.check()
+        yield limit

@@ -1,0 +1,132 @@
+"""A model client that asks again when that can help, and counts what every call spends. Wraps any AutoGen client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Literal
+
+from autogen_core import CancellationToken
+from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from agents.minds.llm.faults import ContextOverflow, ModelFailed, Remedy, reason, remedy, retry_after
+from agents.minds.llm.limits import Limit
+from agents.minds.llm.prices import Price
+
+log = logging.getLogger(__name__)
+TRIES = 6
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""Seconds; doubled from try to try, with full jitter (M. Brooker, "Exponential backoff and jitter", 2015)."""
+MOST_ASKED_WAIT = 120.0
+"""A server that asks for longer is not waited for."""
+CHARACTERS_A_TOKEN = 4
+"""Where a server does not tell what it counted."""
+
+
+class PatientClient(ChatCompletionClient):
+    """One turn's way to its model. Not shared between turns: it spends from the turn's limit."""
+
+    def __init__(
+        self,
+        inner: ChatCompletionClient,
+        model: str,
+        limit: Limit,
+        price: Price | None = None,
+    ) -> None:
+        self._inner, self.model, self._limit, self._price = inner, model, limit, price
+        self.calls = self.retries = 0
+        self._spent = RequestUsage(prompt_tokens=0, completion_tokens=0)
+        self.usd = 0.0 if price else None
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """One reply. Raises `ModelFailed` (`ContextOverflow`) and `LimitExceeded`."""
+        wait = FIRST_WAIT
+        for attempt in range(1, TRIES + 1):
+            self._limit.check()
+            try:
+                async with asyncio.timeout(self._limit.seconds_left()):
+                    result = await self._inner.create(
+                        messages,
+                        tools=tools,
+                        tool_choice=tool_choice,
+                        json_output=json_output,
+                        extra_create_args=extra_create_args,
+                    )
+                self._count(result, messages)
+                return result
+            except Exception as error:  # SDKs raise what they like, of garbled replies too
+                self._limit.check()
+                pause = self._pause(error, attempt, wait)
+                log.warning("%s, try %d: %s; again in %.1f s", self.model, attempt, reason(error), pause)
+            self.retries += 1
+            await asyncio.sleep(pause)
+            wait = min(2 * wait, LONGEST_WAIT)
+        raise AssertionError("the last try returns or raises")
+
+    def _pause(self, error: Exception, attempt: int, wait: float) -> float:
+        """Seconds until the next try. Raises when there is to be none."""
+        told = reason(error)
+        what = remedy(error)
+        if what is Remedy.SHORTEN:
+            raise ContextOverflow(self.model, told) from error
+        if what is Remedy.GIVE_UP:
+            raise ModelFailed(self.model, told) from error
+        if attempt == TRIES:
+            raise ModelFailed(self.model, f"{told} ({TRIES} tries)") from error
+        asked = retry_after(error)
+        left = self._limit.seconds_left()
+        if asked is not None and asked > min(MOST_ASKED_WAIT, left if left is not None else MOST_ASKED_WAIT):
+            raise ModelFailed(self.model, f"{told}; it asks to wait {asked:.0f} s") from error
+        return asked if asked is not None else random.uniform(0, wait)
+
+    def _count(self, result: CreateResult, messages: Sequence[LLMMessage]) -> None:
+        used = result.usage
+        if not used.prompt_tokens:
+            size = sum(len(str(message.content)) for message in messages)
+            used = RequestUsage(size // CHARACTERS_A_TOKEN, len(str(result.content)) // CHARACTERS_A_TOKEN)
+        self.calls += 1
+        self._spent = RequestUsage(
+            self._spent.prompt_tokens + used.prompt_tokens, self._spent.completion_tokens + used.completion_tokens
+        )
+        usd = self._price.of(used.prompt_tokens, used.completion_tokens) if self._price else 0.0
+        self.usd = None if self.usd is None else self.usd + usd
+        self._limit.spend(tokens=used.prompt_tokens + used.completion_tokens, usd=usd)
+
+    def create_stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[str | CreateResult, None]:
+        raise NotImplementedError("minds do not stream")
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def actual_usage(self) -> RequestUsage:
+        return self._spent
+
+    def total_usage(self) -> RequestUsage:
+        return self._spent
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        return self._inner.count_tokens(messages, tools=tools)
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        return self._inner.remaining_tokens(messages, tools=tools)
+
+    @property
+    def capabilities(self) -> ModelInfo:
+        return self._inner.model_info
+
+    @property
+    def model_info(self) -> ModelInfo:
+        return self._inner.model_info

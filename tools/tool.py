@@ -1,0 +1,61 @@
+"""What a tool is: a typed function that a mind may call, bounded in time and size, and honest about where its words
+come from. Each role names its own tools; whoever runs a mind offers it no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from protocol.brief import Task
+from protocol.message import Message
+
+SECONDS = 60.0
+CHARACTERS = 12_000
+"""About 3,000 tokens: a page to read, not a book."""
+
+
+class ToolFault(Exception):
+    """A tool could not do what it was asked; the text tells the mind what was wrong and what it can do instead."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a tool may work with: the run's folder, its task, and the other services."""
+
+    folder: Path
+    task_folder: Path
+    task: Task | None
+    ask: Callable[[str, Message], Awaitable[Message]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool. `run` gets its arguments, validated, and the desk; it raises `ToolFault` for what the mind can mend."""
+
+    name: str
+    about: str
+    """What it does, what it gives, when to use it: all that a model knows of it."""
+    arguments: type[BaseModel]
+    run: Callable[[Any, Desk], Awaitable[str]]
+    seconds: float = SECONDS
+    characters: int = CHARACTERS
+    outside: bool = False
+    """Whether it brings words of strangers, which are then marked as such."""
+
+
+def cut(text: str, characters: int) -> str:
+    """The text, or its beginning with a note of how much is missing."""
+    if len(text) <= characters:
+        return text
+    return f"{text[:characters]}\n[cut: {len(text) - characters:,} more characters; ask for less, or for a later part]"
+
+
+def untrusted(text: str, source: str) -> str:
+    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark."""
+    safe = text.replace("</untrusted", "<\\/untrusted")
+    return f'<untrusted source="{source}">\n{safe}\n</untrusted>'
