@@ -89,7 +89,9 @@ class SourceProfile(Part):
     """Why the source could not be read, else None."""
 
 
-Fault = Literal["leaking", "mislabelled", "duplicated", "unreadable", "empty", "licence", "conflicting", "too_long"]
+Fault = Literal[
+    "leaking", "mislabelled", "duplicated", "unreadable", "empty", "licence", "conflicting", "too_long", "unfit"
+]
 
 
 class Rejection(Part):

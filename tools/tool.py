@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from protocol.brief import Task
 from protocol.message import Message
 
 SECONDS = 60.0
@@ -25,11 +24,11 @@ class ToolFault(Exception):
 
 @dataclass(frozen=True)
 class Desk:
-    """What a tool may work with: the run's folder, its task, and the other services."""
+    """What a tool may work with: the request that is being answered, the run's folder, and the other services."""
 
+    request: Message
     folder: Path
     task_folder: Path
-    task: Task | None
     ask: Callable[[str, Message], Awaitable[Message]]
 
 

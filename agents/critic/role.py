@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from agents.critic.direct import direct
+from agents.critic.form import FORM
 from agents.critic.judge import judge
+from agents.prompts import prompt
 from agents.role import Ask, Role
 from protocol.critique import Critique, CritiqueRequest
 
@@ -23,4 +25,6 @@ ROLE = Role(
     name="critic",
     about="says what is real and what to do next: promote, hold or reject; exploit, explore, change strategy, stop",
     playbook={CritiqueRequest: critique},
+    prompt=prompt("agents.critic"),
+    forms={CritiqueRequest: FORM},
 )

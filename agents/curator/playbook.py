@@ -35,13 +35,7 @@ class NothingToTrainOn(BadInput):
 
 async def curate(request: CurateRequest, ask: Ask) -> DataPlan:
     """What to train on, what was rejected and why. Raises NothingToTrainOn, and BadInput where dev cannot be read."""
-    read = await asyncio.gather(*(asyncio.to_thread(gather, request, source) for source in request.task.data))
-    dev = await asyncio.to_thread(trusted, request)
-    readable = [one for one in read if one.error is None]
-    overlaps = await asyncio.gather(*(_overlap(ask, one.source.name, one.path) for one in readable))
-    told = {overlap.name: overlap for overlap in overlaps}
-    model = Path(request.task_folder) / request.base_model
-    measured = await asyncio.to_thread(measure, readable, told, dev, model)
+    read, measured = await measured_sources(request, ask)
     decision = await asyncio.to_thread(decide, measured, request.task.eval)
     decision.rejected[:0] = [_unreadable(one) for one in read if one.error]
     mixed = await asyncio.to_thread(mix, _ingredients(measured, decision), request.round)
@@ -57,6 +51,17 @@ async def curate(request: CurateRequest, ask: Ask) -> DataPlan:
         contamination=contamination,
         summary=summary(measured, decision, mixture, contamination),
     )
+
+
+async def measured_sources(request: CurateRequest, ask: Ask) -> tuple[list[Gathered], list[Measured]]:
+    """All sources as they were read, and the figures of those that could be. Raises BadInput where dev cannot be."""
+    read = await asyncio.gather(*(asyncio.to_thread(gather, request, source) for source in request.task.data))
+    dev = await asyncio.to_thread(trusted, request)
+    readable = [one for one in read if one.error is None]
+    overlaps = await asyncio.gather(*(_overlap(ask, one.source.name, one.path) for one in readable))
+    told = {overlap.name: overlap for overlap in overlaps}
+    model = Path(request.task_folder) / request.base_model
+    return list(read), await asyncio.to_thread(measure, readable, told, dev, model)
 
 
 async def _overlap(ask: Ask, name: str, path: Path | None) -> Overlap:

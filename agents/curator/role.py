@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agents.curator.form import FORM, PROFILE_SOURCES, SAMPLE_ROWS
 from agents.curator.playbook import curate
+from agents.prompts import prompt
 from agents.role import Role
 from protocol.data import CurateRequest
 
@@ -10,4 +12,7 @@ ROLE = Role(
     name="curator",
     about="chooses and cleans the data: mixtures, what was rejected and why, contamination verdict",
     playbook={CurateRequest: curate},
+    prompt=prompt("agents.curator"),
+    forms={CurateRequest: FORM},
+    tools=(PROFILE_SOURCES, SAMPLE_ROWS),
 )

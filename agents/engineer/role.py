@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from agents.engineer.form import FORM
 from agents.engineer.playbook import propose
+from agents.engineer.tools import SHOW_SCRIPT, SIGNATURE
+from agents.prompts import prompt
 from agents.role import Role
 from protocol.experiment import ProposeRequest
 
@@ -10,4 +13,7 @@ ROLE = Role(
     name="engineer",
     about="proposes experiments: hypothesis, strategy, recipe and script, abort criterion, cost",
     playbook={ProposeRequest: propose},
+    prompt=prompt("agents.engineer"),
+    forms={ProposeRequest: FORM},
+    tools=(SHOW_SCRIPT, SIGNATURE),
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from agents.experimentalist.diagnose import diagnose
+from agents.experimentalist.form import SCHEDULE
 from agents.experimentalist.rungs import check
 from agents.experimentalist.schedule import schedule
+from agents.prompts import prompt
 from agents.role import Role
 from protocol.schedule import DiagnoseRequest, RungCheck, ScheduleRequest
 
@@ -12,4 +14,6 @@ ROLE = Role(
     name="experimentalist",
     about="schedules jobs, kills lost rungs, retries after diagnosis",
     playbook={ScheduleRequest: schedule, RungCheck: check, DiagnoseRequest: diagnose},
+    prompt=prompt("agents.experimentalist"),
+    forms={ScheduleRequest: SCHEDULE},
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents.prompts import prompt
+from agents.reviewer.form import FORM, SEARCH_KNOWLEDGE
 from agents.reviewer.playbook import review
 from agents.role import Role
 from protocol.research import ReviewRequest
@@ -10,4 +12,7 @@ ROLE = Role(
     name="reviewer",
     about="tells what is known about a problem: techniques, each with recipe and citations",
     playbook={ReviewRequest: review},
+    prompt=prompt("agents.reviewer"),
+    forms={ReviewRequest: FORM},
+    tools=(SEARCH_KNOWLEDGE,),
 )

@@ -191,4 +191,4 @@ def _shortened(text: str, length: int) -> str:
 
 def _desk(request: Message, turn: Turn) -> Desk:
     folder, task_folder = getattr(request, "folder", "."), getattr(request, "task_folder", ".")
-    return Desk(Path(folder), Path(task_folder), getattr(request, "task", None), turn.ask)
+    return Desk(request, Path(folder), Path(task_folder), turn.ask)

@@ -1,0 +1,69 @@
+"""Whether a script is fit to be queued: asked of a worker, which looks at it and runs two steps of it on a slice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from protocol.job import JobSpec
+from protocol.message import Message, Part
+
+Stage = Literal["parse", "lint", "arguments", "columns", "smoke"]
+
+
+class Flaw(Part):
+    """What is wrong with a script."""
+
+    stage: Stage
+    told: str
+    """With file and line where there is one."""
+
+
+class PreflightRequest(Message):
+    """Is this job fit to be queued?"""
+
+    type: Literal["preflight_request"] = "preflight_request"
+    experiment: str
+    spec: JobSpec
+    folder: str
+    """Absolute path of the run's folder; the trial runs in `preflight/` below it."""
+
+    def headline(self) -> str:
+        return f"is {self.experiment} fit to be queued?"
+
+
+class Preflight(Message):
+    """It is, when there are no flaws."""
+
+    type: Literal["preflight"] = "preflight"
+    experiment: str
+    flaws: tuple[Flaw, ...] = ()
+    steps: int = 0
+    """Training steps of the trial."""
+    seconds: float = 0.0
+
+    def headline(self) -> str:
+        told = "; ".join(f"{flaw.stage}: {flaw.told.splitlines()[0]}" for flaw in self.flaws)
+        return f"{self.experiment} is {'not fit: ' + told if told else f'fit ({self.steps} steps on a slice)'}"
+
+
+class SignatureRequest(Message):
+    """What does a name of the libraries on the executor take, really?"""
+
+    type: Literal["signature_request"] = "signature_request"
+    name: str
+    """Dotted: `trl.SFTConfig`, `transformers.Trainer.train`."""
+
+    def headline(self) -> str:
+        return f"the signature of {self.name}?"
+
+
+class Signature(Message):
+    """Its parameters with their defaults, and the first lines of its documentation."""
+
+    type: Literal["signature"] = "signature"
+    name: str
+    text: str
+    found: bool = True
+
+    def headline(self) -> str:
+        return self.text.splitlines()[0][:120] if self.text else self.name
