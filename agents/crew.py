@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from autogen_agentchat.messages import StructuredMessage
 from autogen_core import CancellationToken
 
@@ -15,8 +17,11 @@ from protocol.journal import Journal
 from protocol.message import Message, message_id
 from protocol.service import Service
 
+MindOf = Callable[[str, Role], Awaitable[Mind]]
+"""The mind of a role in a run."""
 
-def serve(bus: Bus, role: Role, mind: Mind, run: str | None = None) -> Service:
+
+def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Service:
     """A service (not yet started) that answers for the role: for one run, or for all."""
 
     async def handle(question: Envelope) -> Message:
@@ -27,6 +32,7 @@ def serve(bus: Bus, role: Role, mind: Mind, run: str | None = None) -> Service:
             said = wrap(message, run=question.run, sender=role.name, causation=question.id)
             await Journal(bus, question.run).append(said)
 
+        mind = await mind_of(question.run, role)
         agent = RoleAgent(role, mind, Turn(question.run, ask, say))
         request = StructuredMessage[type(question.data)](content=question.data, source=question.sender)  # type: ignore[misc, operator]
         response = await agent.on_messages([request], CancellationToken())

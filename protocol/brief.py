@@ -11,6 +11,8 @@ from protocol.message import Message, Part
 
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*$")
+Track = Literal["trackio", "wandb", "both", "none"]
+"""Where the jobs of a run are tracked."""
 BUILT_IN_METRICS = ("exact_match", "numeric", "multiple_choice")
 
 
@@ -72,6 +74,10 @@ class Budget(Part):
 
     time: Seconds = 600.0
     """Seconds, or text such as `5m`; verify and report included."""
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    """Of language models, prompts and replies together; then the playbook goes on alone."""
+    usd: Annotated[float, Field(gt=0)] | None = None
+    """Of language models, by the price table."""
 
 
 class Compute(Part):
@@ -86,6 +92,8 @@ class Compute(Part):
     """Memory that a job takes on each GPU, which it then may share; without it, it has its GPUs to itself."""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
     """Limit on a job's host memory."""
+    backend: Literal["auto", "local", "ray", "slurm", "hf_jobs"] = "auto"
+    """What runs the jobs; `auto`: this machine where they fit, else what is set up."""
 
 
 class Task(Part):
@@ -102,6 +110,12 @@ class Task(Part):
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     budget: Budget = Budget()
     compute: Compute = Compute()
+
+    def within(self, budget: float | None) -> Task:
+        """The same task, to be done in `budget` seconds; in its own time when None."""
+        if budget is None:
+            return self
+        return self.model_copy(update={"budget": self.budget.model_copy(update={"time": budget})})
 
     @field_validator("metric")
     @classmethod
@@ -132,6 +146,11 @@ class Brief(Message):
     data_folder: str | None = None
     """What `--data` gave."""
     seed: int = 0
+    track: Track = "trackio"
+    models: tuple[str, ...] = ()
+    """`role=provider/model`, `default=playbook`: which minds the roles have; empty: the playbook."""
+    require_llm: bool = False
+    """Fail rather than let the playbook answer for a model that cannot."""
 
     def headline(self) -> str:
         goal = f"target {self.task.target:.2f}" if self.task.target else "as good as it gets"

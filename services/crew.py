@@ -17,10 +17,10 @@ from collections.abc import Collection, Sequence
 
 from agents import registry
 from agents.crew import serve
-from agents.minds.playbook import PlaybookMind
 from protocol.bus import Bus
 from protocol.errors import PostdocsError
 from protocol.service import Service
+from services.minds import RunMinds
 
 BUILT_IN = frozenset({"reviewer", "curator", "engineer", "experimentalist", "critic"})
 """A run cannot go without these."""
@@ -47,10 +47,11 @@ async def work(args: argparse.Namespace) -> None:
 async def started(bus: Bus, names: Sequence[str], needed: Collection[str], run: str | None) -> dict[str, Service]:
     """The services of these roles, by name. One that cannot be loaded or started is skipped unless it is `needed`."""
     services: dict[str, Service] = {}
+    minds = RunMinds(bus)
     for name in names:
         try:
             role = registry.load(name)
-            service = serve(bus, role, PlaybookMind(role), run)
+            service = serve(bus, role, minds.of, run)
             await service.start()
         except (Exception, SystemExit):  # code of others, which may do anything on import
             if name in needed:

@@ -41,6 +41,7 @@ EXAMPLES: Mapping[str, str] = {
     "queue": "queue: default",
     "gpus": "gpus: 1",
     "memory_gb": "memory_gb: 16",
+    "backend": "backend: auto",
     "file": "file: train.jsonl",
     "dataset": "dataset: PolyAI/banking77",
     "split": "split: train",

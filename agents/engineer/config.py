@@ -83,7 +83,13 @@ def pairs(view: View) -> Recipe:
 def needs(view: View) -> Needs:
     """What the task's `compute` asks for."""
     compute = view.request.task.compute
-    return Needs(gpus=compute.gpus, kind=compute.kind, min_memory_gb=compute.min_memory_gb, memory_gb=compute.memory_gb)
+    return Needs(
+        gpus=compute.gpus,
+        kind=compute.kind,
+        min_memory_gb=compute.min_memory_gb,
+        memory_gb=compute.memory_gb,
+        backend=None if compute.backend == "auto" else compute.backend,
+    )
 
 
 def job(view: View, experiment: Experiment, script: str, config: Recipe, with_metric: bool = False) -> JobSpec:

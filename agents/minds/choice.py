@@ -127,6 +127,16 @@ def choose(given: Iterable[str], roles: Collection[str], environment: Mapping[st
     return chosen
 
 
+def chosen(minds: Minds) -> tuple[str, ...]:
+    """As `parsed` reads it: what a brief keeps of a choice."""
+    return tuple(f"{role}={model or PLAYBOOK}" for role, model in sorted(minds.items()))
+
+
+def parsed(kept: Iterable[str]) -> Minds:
+    """The choice that a brief keeps, without asking for keys."""
+    return {role: parse(model) for role, _, model in (text.partition("=") for text in kept)}
+
+
 def configured(environment: Mapping[str, str] = os.environ) -> Model | None:
     """The model that this machine is set up for: `POSTDOCS_MODEL`, else that of a provider whose key is set."""
     if named := environment.get(MODEL_VARIABLE):

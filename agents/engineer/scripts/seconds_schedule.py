@@ -7,21 +7,25 @@ Copied into job folders by the Engineer, beside the script that uses it.
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 
-class SecondsSchedule(TrainerCallback):
+class SecondsSchedule(TrainerCallback, ExportableState):
     """Use with `lr_scheduler_type: constant` and a `max_steps` that is out of reach."""
 
     def __init__(self, seconds: float, peak: float, warmup: float = 0.05) -> None:
         """`seconds` to train, `peak` learning rate, `warmup` as a fraction of the time."""
         self.seconds, self.peak, self.warmup = seconds, peak, warmup
         self.begun = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        """What the Trainer writes into each checkpoint: how much of the time is over."""
+        arguments = {"seconds": self.seconds, "peak": self.peak, "warmup": self.warmup}
+        return {"args": arguments, "attributes": {"spent": time.monotonic() - self.begun}}
 
     def share(self) -> float:
         """How much of the time is over, 0 to 1."""
@@ -36,11 +40,10 @@ class SecondsSchedule(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        spent = 0.0
-        kept = Path(args.output_dir).parent / "elapsed.json"
-        if state.global_step and kept.exists():  # this goes on from a checkpoint
-            spent = float(json.loads(kept.read_text()))
-        self.begun = time.monotonic() - spent
+        self.begun = time.monotonic()
+        kept = state.stateful_callbacks.setdefault(type(self).__name__, self.state())
+        if state.global_step:  # this goes on from a checkpoint
+            self.begun -= kept["attributes"]["spent"]
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -54,6 +57,3 @@ class SecondsSchedule(TrainerCallback):
         state.max_steps = max(state.global_step, round(state.global_step / max(share, 1e-6)))  # for progress bars
         if share >= 1.0:
             control.should_training_stop = True
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        (Path(args.output_dir).parent / "elapsed.json").write_text(json.dumps(time.monotonic() - self.begun))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from protocol.errors import PostdocsError
 from protocol.message import Part
-from protocol.thought import LimitKind
+from protocol.thought import LimitKind, Thought
 
 UNITS = {"tokens": "tokens", "usd": "US dollars", "seconds": "seconds", "tool_calls": "tool calls"}
 
@@ -62,6 +62,15 @@ class Limit:
             limit.tool_calls += tool_calls
             limit = limit.around
         self.check()
+
+    def note(self, cost: Thought) -> None:
+        """Count what was spent before, by a process that is no more."""
+        limit: Limit | None = self
+        while limit is not None:
+            limit.tokens += cost.prompt_tokens + cost.completion_tokens
+            limit.usd += cost.usd or 0.0
+            limit.tool_calls += cost.tool_calls
+            limit = limit.around
 
     def check(self) -> None:
         """Raises `LimitExceeded` for the first allowance that is exceeded, from the innermost outwards."""

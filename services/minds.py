@@ -1,0 +1,75 @@
+"""Which mind a role of a run has: as the run's brief says, within what the run's budget allows. Used by the crew.
+
+A crew may serve many runs, each with its own choice of models; what a run has spent is read from its journal once, so
+that a crew that was started again goes on counting where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from agents.mind import Mind
+from agents.minds import choice
+from agents.minds.llm.limits import TURN, Allowance, Limit, Limits
+from agents.minds.playbook import PlaybookMind
+from agents.role import Role
+from protocol.brief import Brief
+from protocol.bus import Bus
+from protocol.journal import Journal
+from protocol.message import message_id
+from protocol.thought import Thought
+
+log = logging.getLogger(__name__)
+TURN_SHARE = 0.1
+"""One answer may take this share of the run's time …"""
+SHORTEST_TURN = 20.0
+"""… but no less than so many seconds, and no more than `TURN` allows."""
+
+
+class RunMinds:
+    """The minds of all runs that a crew serves."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self._limits: dict[str, Limits] = {}
+        self._minds: dict[tuple[str, str], Mind] = {}
+        self._reading = asyncio.Lock()
+
+    async def of(self, run: str, role: Role) -> Mind:
+        """The role's mind in this run. Raises `BadInput` for a model that this process has no key for."""
+        key = (run, role.name)
+        async with self._reading:
+            if key not in self._minds:
+                self._minds[key] = await self._made(run, role)
+        return self._minds[key]
+
+    async def _made(self, run: str, role: Role) -> Mind:
+        brief = await self._brief(run)
+        model = choice.of(choice.parsed(brief.models), role.name) if brief else None
+        if brief is None or model is None or not role.forms:
+            return PlaybookMind(role)
+        from agents.minds.llm.mind import LlmMind  # loads the providers' libraries: a second that playbooks do not pay
+
+        model.key()
+        if run not in self._limits:
+            self._limits[run] = await self._read(run, brief)
+        return LlmMind(role, model, self._limits[run], require=brief.require_llm)
+
+    async def _brief(self, run: str) -> Brief | None:
+        journal = Journal(self.bus, run)
+        found = await journal.find(message_id(run, "brief")) if await journal.exists() else None
+        return found.data if found is not None and isinstance(found.data, Brief) else None
+
+    async def _read(self, run: str, brief: Brief) -> Limits:
+        """The run's limits, and what was spent of them before."""
+        budget = brief.task.budget
+        seconds = min(TURN.seconds or SHORTEST_TURN, max(SHORTEST_TURN, TURN_SHARE * budget.time))
+        limits = Limits(
+            run=Limit("the run", Allowance(tokens=budget.tokens, usd=budget.usd)),
+            turn_allowance=TURN.model_copy(update={"seconds": seconds}),
+        )
+        async for _, envelope in Journal(self.bus, run).replay():
+            if isinstance(envelope.data, Thought):
+                limits.of(envelope.data.role).note(envelope.data)
+        return limits
