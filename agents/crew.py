@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from autogen_agentchat.messages import StructuredMessage
 from autogen_core import CancellationToken
 
+from agents import talk
 from agents.agent import RoleAgent
 from agents.mind import Mind, Turn
 from agents.role import Role
@@ -41,7 +42,9 @@ def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Serv
         reply: Message = response.chat_message.content
         return reply
 
-    return Service(bus, role.name, {kind: handle for kind in role.answers}, run=run, about=role.about)
+    return Service(
+        bus, role.name, {kind: handle for kind in (*role.answers, *talk.PLAYBOOK)}, run=run, about=role.about
+    )
 
 
 async def _ask(bus: Bus, role: Role, question: Envelope, recipient: str, message: Message) -> Message:

@@ -1,9 +1,11 @@
-"""What a mind with a language model leaves in the journal: each tool call, what each answer cost, each fallback."""
+"""What minds leave in the journal beside their answers: tool calls, costs, fallbacks, and talk in plain words."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from protocol.brief import Task
+from protocol.experiment import Digest
 from protocol.message import Message
 
 LimitKind = Literal["tokens", "usd", "seconds", "tool_calls"]
@@ -60,3 +62,29 @@ class Fallback(Message):
 
     def headline(self) -> str:
         return f"{self.model} could not answer ({self.reason}): the playbook does"
+
+
+class Question(Message):
+    """Somebody, most often the user, asks a role something in plain words. Self-contained, as every request."""
+
+    type: Literal["question"] = "question"
+    text: str
+    task: Task
+    folder: str
+    task_folder: str
+    digest: Digest
+    said: tuple[str, ...] = ()
+    """What the role has said in the run so far, a line each, oldest first."""
+
+    def headline(self) -> str:
+        return self.text
+
+
+class Reply(Message):
+    """What the role says to it."""
+
+    type: Literal["reply"] = "reply"
+    text: str
+
+    def headline(self) -> str:
+        return self.text

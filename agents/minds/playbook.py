@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents import talk
 from agents.mind import Turn
 from agents.role import Role
 from protocol.errors import PostdocsError
@@ -17,7 +18,7 @@ class PlaybookMind:
         self.role = role
 
     async def think(self, request: Message, turn: Turn) -> Message:
-        answer = self.role.playbook.get(type(request))
+        answer = (talk.PLAYBOOK | dict(self.role.playbook)).get(type(request))
         if answer is None:
             known = ", ".join(kind.__name__ for kind in self.role.playbook) or "nothing"
             raise PostdocsError(f"the {self.role.name}'s playbook has no answer to {request.type}: it answers {known}")

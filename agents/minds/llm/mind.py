@@ -18,6 +18,7 @@ from autogen_agentchat.messages import ToolCallRequestEvent as Called
 from autogen_core import CancellationToken
 from autogen_core.models import ChatCompletionClient
 
+from agents import talk
 from agents.form import Form
 from agents.mind import Turn
 from agents.minds.choice import Model
@@ -68,7 +69,7 @@ class LlmMind:
 
     async def think(self, request: Message, turn: Turn) -> Message:
         """The model's answer, else the playbook's. With `require`, raises instead of falling back."""
-        form = self.role.forms.get(type(request))
+        form = (talk.FORMS | dict(self.role.forms)).get(type(request))
         if form is None:
             return await self._playbook.think(request, turn)
         try:
