@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 
 from agents import registry
 from agents.crew import serve
+from agents.minds import choice
 from protocol.bus import Bus
 from protocol.errors import PostdocsError
 from protocol.service import Service
@@ -35,7 +36,7 @@ async def work(args: argparse.Namespace) -> None:
     bus = await Bus.connect(args.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name="crew")
     try:
         needed = BUILT_IN | set(names if args.roles else ())
-        services = await started(bus, names, needed, args.run)
+        services = await started(bus, names, needed, args.run, choice.parsed(args.model) if args.model else None)
         logging.info("serving %s", ", ".join(services))
         await stop.wait()
         for service in services.values():
@@ -44,10 +45,12 @@ async def work(args: argparse.Namespace) -> None:
         await bus.close()
 
 
-async def started(bus: Bus, names: Sequence[str], needed: Collection[str], run: str | None) -> dict[str, Service]:
+async def started(
+    bus: Bus, names: Sequence[str], needed: Collection[str], run: str | None, instead: choice.Minds | None = None
+) -> dict[str, Service]:
     """The services of these roles, by name. One that cannot be loaded or started is skipped unless it is `needed`."""
     services: dict[str, Service] = {}
-    minds = RunMinds(bus)
+    minds = RunMinds(bus, instead)
     for name in names:
         try:
             role = registry.load(name)
@@ -67,6 +70,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services.crew", description="Puts the roles on the bus.")
     parser.add_argument("--run", help="serve this run only; without it, all runs on the bus")
     parser.add_argument("--roles", default="", help="comma-separated names; all that are installed by default")
+    parser.add_argument("--model", action="append", help="role=provider/model, in place of what the runs' briefs say")
     parser.add_argument("--bus", default=os.environ.get("POSTDOCS_BUS_URL", "nats://127.0.0.1:4222"))
     try:
         asyncio.run(work(parser.parse_args()))

@@ -30,8 +30,9 @@ SHORTEST_TURN = 20.0
 class RunMinds:
     """The minds of all runs that a crew serves."""
 
-    def __init__(self, bus: Bus) -> None:
-        self.bus = bus
+    def __init__(self, bus: Bus, instead: choice.Minds | None = None) -> None:
+        """`instead`: minds for all runs, in place of what their briefs say."""
+        self.bus, self.instead = bus, instead
         self._limits: dict[str, Limits] = {}
         self._minds: dict[tuple[str, str], Mind] = {}
         self._reading = asyncio.Lock()
@@ -46,7 +47,8 @@ class RunMinds:
 
     async def _made(self, run: str, role: Role) -> Mind:
         brief = await self._brief(run)
-        model = choice.of(choice.parsed(brief.models), role.name) if brief else None
+        minds = self.instead or choice.parsed(brief.models if brief else ())
+        model = choice.of(minds, role.name)
         if brief is None or model is None or not role.forms:
             return PlaybookMind(role)
         from agents.minds.llm.mind import LlmMind  # loads the providers' libraries: a second that playbooks do not pay

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import yaml
 
+from agents.engineer import metric_files
 from agents.engineer.plan import Recipe, View
 from protocol.experiment import Experiment
 from protocol.job import JobSpec, Needs
@@ -20,6 +22,8 @@ GRACE_SECONDS = 20.0
 """How much longer than planned a job may take, beside the time to write its weights."""
 CONTEXT_MARGIN = 8
 """Tokens of room beyond the longest pair, for the end of the text."""
+BESIDE = {"metric.py": "metrics.py", "decoding.py": "decoding.py", "vllm_engine.py": "vllm_engine.py"}
+"""Of the tools, what scripts that score their own completions have beside them, and under which name."""
 OUT_OF_REACH = 1_000_000
 """`max_steps` of a job that is ended by the clock."""
 
@@ -64,9 +68,15 @@ def reward(view: View) -> Recipe:
     """What scripts that score completions themselves need."""
     return {
         "metric": view.request.task.metric,
-        "metric_folder": view.request.task_folder,
+        "metric_folder": metric_files.FOLDER,
         "stop": list(view.request.decoding.stop),  # type: ignore[dict-item]
     }
+
+
+def generation(view: View) -> Recipe:
+    """Whether GRPO is to generate by vLLM, in the trainer's own process. The script sees whether the worker has it, and
+    plans its share of the GPU's memory there (`grpo.plan_generation`)."""
+    return {"use_vllm": True, "vllm_mode": "colocate"} if view.request.task.compute.gpus > 0 else {}
 
 
 def pairs(view: View) -> Recipe:
@@ -97,7 +107,10 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
     scripts = files("agents.engineer") / "scripts"
     texts = {name: (scripts / name).read_text() for name in (script, "seconds_schedule.py", "pairs.py")}
     if with_metric:
-        texts["metric.py"] = (files("tools") / "metrics.py").read_text()
+        texts |= {name: (files("tools") / source).read_text() for name, source in BESIDE.items()}
+        texts["sampling.py"] = (scripts / "sampling.py").read_text()
+        task = view.request.task
+        texts |= metric_files.metric_files(task.metric, Path(view.request.task_folder))
     head = f"# {experiment.id}: {experiment.hypothesis}\n"
     texts["config.yaml"] = head + yaml.safe_dump(config, sort_keys=False)
     return JobSpec(

@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from protocol.brief import Brief
 from protocol.envelope import Envelope
 from protocol.experiment import Entry
 from protocol.job import JobMetric, JobStarted
@@ -28,6 +29,14 @@ FRAMES_PER_SECOND = 2
 """A frame takes a few milliseconds of a core that the training wants too."""
 
 COUNTED = ("running", "queued", "scored", "failed", "killed")
+
+
+def _minds(envelope: Envelope) -> str:
+    """Who thinks, for the first line."""
+    if not isinstance(envelope.data, Brief):
+        return ""
+    models = envelope.data.models or ("default=playbook",)
+    return f" · minds: {', '.join(model.removeprefix('default=') for model in models)}"
 
 
 class LiveView:
@@ -67,7 +76,7 @@ class LiveView:
         self._ledger, self._below = ledger, self._arrange(ledger) if self._live else []
         if self.run is None:
             self.run = envelope.run
-            self._say(Text(f"run {envelope.run}", style="bold"))
+            self._say(Text(f"run {envelope.run}{_minds(envelope)}", style="bold"))
         if self.verbose or worth_a_line(envelope.data):
             self._say(line(envelope, clockwork.elapsed(ledger, envelope)))
 

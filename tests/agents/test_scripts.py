@@ -55,10 +55,15 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def job(strategy: str, mixture: Path, folder: Path) -> JobSpec:
-    """The Engineer's own job of a strategy, made short, written into its folder."""
+    """The Engineer's own job of a strategy, made short, written into its folder; the task's lies elsewhere."""
+    task_folder = mixture.parent / "task"
+    task_folder.mkdir(exist_ok=True)
+    (task_folder / "my_metric.py").write_text(METRIC)
     request = requests.propose(
         requests.entry("sft-1", 0.4),
         strategy=strategy,
+        task=story.TASK.model_copy(update={"metric": "python:my_metric:score"}),
+        task_folder=str(task_folder),
         incumbent="sft-1",
         incumbent_score=story.score(0.4),
         strategies_closed={} if strategy == "sft" else {"sft": "spent"},
@@ -67,14 +72,10 @@ async def job(strategy: str, mixture: Path, folder: Path) -> JobSpec:
     [proposal] = (await propose(request, requests.nobody)).proposals
     assert proposal.job is not None
     for name, text in proposal.job.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    config |= {"model_name_or_path": str(TINY), "train_seconds": SECONDS, "metric_folder": str(folder)}
-    if strategy in ("sft", "lora"):
-        del config["metric_folder"]
-    else:
-        (folder / "my_metric.py").write_text(METRIC)
-        config["metric"] = "python:my_metric:score"
+    config |= {"model_name_or_path": str(TINY), "train_seconds": SECONDS}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return proposal.job
 
@@ -151,3 +152,24 @@ def test_the_learning_rate_rises_then_falls_to_zero_with_the_time() -> None:
         schedule.share = lambda share=share: share
         rates.append(round(schedule.rate(), 2))
     assert rates == [0.01, 0.5, 1.0, 0.5, 0.0]
+
+
+def test_a_schedule_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    made = runpy.run_path(str(SCRIPTS / "seconds_schedule.py"))["SecondsSchedule"]
+    arguments, control = TrainingArguments(output_dir=str(tmp_path), use_cpu=True), TrainerControl()
+    first = made(100.0, 1.0, 0.1)
+    state = TrainerState(stateful_callbacks=[first])  # as the Trainer makes it
+    first.on_train_begin(arguments, state, control)
+    first.begun -= 40.0
+    state.global_step = 7
+    state.stateful_callbacks["SecondsSchedule"] = first.state()  # as the Trainer does when it saves
+    state.save_to_json(str(tmp_path / "trainer_state.json"))
+
+    second, loaded = made(100.0, 1.0, 0.1), TrainerState.load_from_json(str(tmp_path / "trainer_state.json"))
+    second.on_train_begin(arguments, loaded, control)
+    assert 0.40 <= second.share() < 0.45
+    fresh = made(100.0, 1.0, 0.1)
+    fresh.on_train_begin(arguments, TrainerState(), control)
+    assert fresh.share() < 0.05

@@ -12,6 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+TRAINER_WEIGHTS = 4
+"""The trainer's own copy of the weights, their gradients, and AdamW's two moments, in the precision of the weights."""
+CACHE_SHARE = 0.3
+"""Of the GPU memory that is then left for vLLM's keys and values: activations take the rest."""
+
 
 @dataclass
 class CrewArguments:
@@ -46,6 +51,7 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     callbacks = []
     if crew_args.train_seconds:
         callbacks.append(SecondsSchedule(crew_args.train_seconds, training_args.learning_rate, crew_args.warmup_share))
+    plan_generation(training_args, model_args.model_name_or_path)
     trainer = GRPOTrainer(
         model=model_args.model_name_or_path,
         processing_class=AutoTokenizer.from_pretrained(model_args.model_name_or_path, padding_side="left"),
@@ -59,6 +65,24 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     if model_args.use_peft:
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model(training_args.output_dir)
+
+
+def plan_generation(training_args: Any, model_name: str) -> None:
+    """vLLM beside the trainer on the same GPU (https://huggingface.co/docs/trl/vllm_integration), where it is asked
+    for, installed, and has room; else TRL generates by transformers."""
+    from pathlib import Path
+
+    import torch
+    from vllm_engine import engine, installed, memory_share, weights_bytes
+
+    share = None
+    if training_args.use_vllm and engine(installed(), torch.cuda.is_available()) == "vllm":
+        free, total = torch.cuda.mem_get_info()
+        weights = weights_bytes(Path(model_name))
+        share = memory_share(total, free, weights, reserved=TRAINER_WEIGHTS * weights, cache=CACHE_SHARE)
+    training_args.use_vllm = share is not None
+    if share is not None:
+        training_args.vllm_gpu_memory_utilization = share
 
 
 def reward_function(crew_args: CrewArguments) -> Callable[..., list[float]]:

@@ -50,7 +50,9 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     if not kept_file.exists():  # a job that goes on from a checkpoint has sampled already
         kept = _sample(given, crew_args, model_args.model_name_or_path)
         kept_file.parent.mkdir(parents=True, exist_ok=True)
-        kept_file.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        part = kept_file.with_suffix(".part")  # half a file would look like few right answers
+        part.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        part.replace(kept_file)
     rows = list(map(json.loads, kept_file.read_text().splitlines()))
     if crew_args.keep_given or not rows:
         rows += given
@@ -72,25 +74,23 @@ def _sample(given: list[dict[str, Any]], crew_args: CrewArguments, model_name: s
     """Right answers that the model finds by itself, each once a prompt, until the share of time is over."""
     import time
 
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from sampling import Sampling, sampler
 
     right = acceptance(crew_args)
-    tokenizer = AutoTokenizer.from_pretrained(model_name, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(model_name).to("cuda" if torch.cuda.is_available() else "cpu")
+    how = Sampling(crew_args.samples, crew_args.temperature, crew_args.max_new_tokens, crew_args.stop)
     deadline = time.monotonic() + SAMPLING_SHARE * crew_args.train_seconds
     kept: dict[tuple[str, str], None] = {}
-    size = max(1, 256 // crew_args.samples)
-    for start in range(0, len(given), size):
+    source = sampler(model_name, [row["prompt"] for row in given], how)
+    for start in range(0, len(given), source.at_once):
         if time.monotonic() > deadline:
             break
-        batch = given[start : start + size]
-        texts = _generate(model, tokenizer, [row["prompt"] for row in batch], crew_args)
-        for position, text in enumerate(texts):
-            row = batch[position // crew_args.samples]
-            answer = right(text, row)
-            if answer is not None:
-                kept[row["prompt"], answer] = None
+        batch = given[start : start + source.at_once]
+        for row, texts in zip(batch, source.texts([row["prompt"] for row in batch]), strict=True):
+            for text in texts:
+                answer = right(text, row)
+                if answer is not None:
+                    kept[row["prompt"], answer] = None
+    source.close()
     return [{"prompt": prompt, "completion": completion} for prompt, completion in kept]
 
 
@@ -107,29 +107,6 @@ def acceptance(crew_args: CrewArguments) -> Callable[[str, dict[str, Any]], str 
         return answer if metric(answer, row["answer"], row["row"]) >= 1.0 else None
 
     return right
-
-
-def _generate(model: Any, tokenizer: Any, prompts: list[str], crew_args: CrewArguments) -> list[str]:
-    """`samples` texts for each prompt, those of a prompt beside each other."""
-    import torch
-
-    inputs = tokenizer(prompts, return_tensors="pt", padding=True).to(model.device)
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            do_sample=True,
-            temperature=crew_args.temperature,
-            max_new_tokens=crew_args.max_new_tokens,
-            num_return_sequences=crew_args.samples,
-        )
-    answers = output[:, inputs["input_ids"].shape[1] :]
-    texts: list[str] = tokenizer.batch_decode(
-        answers,
-        skip_special_tokens=True,
-        clean_up_tokenization_spaces=False,  # as the scorer reads them
-    )
-    return texts
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.engineer.config import common, job, reward
+from agents.engineer.config import common, generation, job, reward
 from agents.engineer.plan import Range, Recipe, Space, View
 from agents.engineer.strategies.sft import peak_rate
 from protocol.experiment import AbortCriterion, Experiment
@@ -56,6 +56,7 @@ class Grpo:
         config = (
             common(view, experiment)
             | reward(view)
+            | generation(view)
             | {
                 "max_completion_length": view.request.decoding.max_new_tokens,
                 "scale_rewards": "group",

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server for one script: `POST /v1/chat/completions`, `GET /v1/models`.
+"""A server for one script: OpenAI's `POST /v1/chat/completions` and `GET /v1/models`, Anthropic's `POST /v1/messages`.
 
 https://platform.openai.com/docs/api-reference/chat. It counts tokens as characters / 4, and says so to nobody.
 """
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
 
+from agents.minds.scripted import anthropic
 from agents.minds.scripted.faults import Fault, Faults
 from agents.minds.scripted.talk import Call, Conversation, Reply, Script
 
@@ -107,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        if not self.path.endswith("/chat/completions"):
+        claude = self.path.partition("?")[0].endswith(anthropic.PATH)
+        if not claude and not self.path.endswith("/chat/completions"):
             return self._send(404, _error("not_found", f"no {self.path} here"))
         fault = self.owner.faults.next()
         if fault == "rate_limit":
@@ -124,7 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, {"detail": ["this", "is", "no", "completion"]})
         if fault == "slow":
             time.sleep(self.owner.faults.slow_seconds)
-        return self._send(200, self.owner.completion(body, fault), cut=fault == "cut")
+        told = self.owner.completion(anthropic.request(body) if claude else body, fault)
+        return self._send(200, anthropic.reply(told) if claude else told, cut=fault == "cut")
 
     def _send(
         self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None, cut: bool = False

@@ -68,6 +68,7 @@ async def laboratory(
     tools: Iterable[Tool] = (),
     limits: Limits | None = None,
     require: bool = False,
+    provider: str = "vllm",
 ) -> AsyncIterator[Laboratory]:
     """A mind behind a real client and a real server; retries wait a hundredth of what they would."""
     monkeypatch.setattr(patient, "FIRST_WAIT", 0.01)
@@ -76,5 +77,7 @@ async def laboratory(
     role = Role("critic", "for tests", {Tell: _playbook}, "You are tested.", {Tell: form}, tuple(tools))
     with ScriptedServer(script, faults) as server:
         monkeypatch.setenv("VLLM_BASE_URL", server.url)
-        model = Model(PROVIDERS["vllm"], "scripted")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+        model = Model(PROVIDERS[provider], "scripted")
         yield Laboratory(LlmMind(role, model, limits or Limits(), require=require), server)

@@ -1,0 +1,79 @@
+"""Anthropic's Messages API in front of a script that knows OpenAI's form of a conversation.
+
+https://docs.anthropic.com/en/api/messages: tool calls are `tool_use` blocks, their results `tool_result` blocks of a
+user's message.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+PATH = "/messages"
+_STOP = {"tool_calls": "tool_use", "length": "max_tokens", "stop": "end_turn"}
+
+
+def request(body: dict[str, Any]) -> dict[str, Any]:
+    """The request as a chat completion's."""
+    messages: list[dict[str, Any]] = []
+    if body.get("system"):
+        messages.append({"role": "system", "content": _text(body["system"])})
+    for message in body["messages"]:
+        messages += _message(message)
+    tools = [
+        {"type": "function", "function": {"name": tool["name"], "parameters": tool.get("input_schema", {})}}
+        for tool in body.get("tools") or ()
+    ]
+    return {"model": body.get("model"), "messages": messages, "tools": tools}
+
+
+def _message(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    if isinstance(content, str):
+        return [{"role": message["role"], "content": content}]
+    results = [
+        {"role": "tool", "tool_call_id": block["tool_use_id"], "content": _text(block.get("content", ""))}
+        for block in content
+        if block["type"] == "tool_result"
+    ]
+    calls = [
+        {
+            "id": block["id"],
+            "type": "function",
+            "function": {"name": block["name"], "arguments": json.dumps(block["input"])},
+        }
+        for block in content
+        if block["type"] == "tool_use"
+    ]
+    text = _text([block for block in content if block["type"] == "text"])
+    said = [{"role": message["role"], "content": text} | ({"tool_calls": calls} if calls else {})]
+    return results + (said if text or calls else [])
+
+
+def _text(content: str | list[dict[str, Any]]) -> str:
+    return content if isinstance(content, str) else "\n".join(str(block.get("text", "")) for block in content)
+
+
+def reply(completion: dict[str, Any]) -> dict[str, Any]:
+    """A chat completion as a message of Anthropic's."""
+    choice = completion["choices"][0]
+    said = choice["message"]
+    content: list[dict[str, Any]] = [{"type": "text", "text": said["content"]}] if said.get("content") else []
+    for call in said.get("tool_calls") or ():
+        arguments = call["function"]["arguments"]
+        try:
+            given = json.loads(arguments)
+        except ValueError:
+            given = {"unreadable": arguments}
+        content.append({"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": given})
+    usage = completion["usage"]
+    return {
+        "id": completion["id"].replace("chatcmpl", "msg"),
+        "type": "message",
+        "role": "assistant",
+        "model": completion["model"],
+        "content": content,
+        "stop_reason": _STOP[choice["finish_reason"]],
+        "stop_sequence": None,
+        "usage": {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]},
+    }
