@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench accept format clean
+.PHONY: help install demo test lint bench accept format clean test-executor-faults bench-executor test-slurm
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,15 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 
 bench: $(STAMP)  ## what was worth measuring, each beside its reference
 	$(BIN)/python benchmarks/tokenise_pairs.py
+
+test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
+	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
+
+test-slurm: $(STAMP)  ## jobs on a real Slurm of one node, as root; apt-get install slurm-wlm munge (8 minutes)
+	$(BIN)/python -m pytest -q -m slurm tests/services/executor/backends/test_contract_slurm.py
+
+bench-executor: $(STAMP)  ## starts, cancels, figures, a thousand jobs: one JSON object on standard output
+	@$(BIN)/python -m benchmarks.executor
 
 accept: $(STAMP)  ## the bundled tasks reach their figures; BANKING77=DIR adds that one (up to 11 minutes)
 	$(BIN)/python benchmarks/acceptance.py $(if $(BANKING77),--banking77 $(BANKING77))

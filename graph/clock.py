@@ -47,6 +47,10 @@ class Clock:
         what the jobs that wait or run will take."""
         return self.left(ledger) - SAFETY * ledger.score_seconds() - self.committed(ledger)
 
+    def verify_at(self, ledger: Ledger) -> float:
+        """Unix time at which verify has to begin: the deadline of every job."""
+        return self.now() + self.left(ledger)
+
     def committed(self, ledger: Ledger) -> float:
         """Seconds that waiting and running jobs still take."""
         total = 0.0

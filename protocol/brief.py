@@ -134,6 +134,19 @@ class Task(Part):
         return self
 
 
+class Choices(Part):
+    """How a run is to be done, whatever its task; a run that is resumed goes on as it began. Each is in the `Brief`."""
+
+    seed: int = 0
+    track: Track = "trackio"
+    artifacts: str | None = None
+    """URL of the artifact store, where workers do not see the run's disk."""
+    models: tuple[str, ...] = ()
+    """`role=provider/model`, `default=playbook`: which minds the roles have; empty: the playbook."""
+    require_llm: bool = False
+    """Fail rather than let the playbook answer for a model that cannot."""
+
+
 class Brief(Message):
     """Opens a run: the task, its folder on disk, and where its names lead."""
 
@@ -147,6 +160,8 @@ class Brief(Message):
     """What `--data` gave."""
     seed: int = 0
     track: Track = "trackio"
+    artifacts: str | None = None
+    """URL of the artifact store, where workers do not see this disk."""
     models: tuple[str, ...] = ()
     """`role=provider/model`, `default=playbook`: which minds the roles have; empty: the playbook."""
     require_llm: bool = False

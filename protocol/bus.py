@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from protocol import subjects, trace
 from protocol.control import DeadLetter, Failure, Working
-from protocol.envelope import Envelope, wrap
+from protocol.envelope import NO_RUN, Envelope, wrap
 from protocol.errors import AnswerFailed, BusUnavailable, NoAnswer, WrongAnswer
 from protocol.message import Message
 
@@ -107,7 +107,7 @@ class Bus:
     async def bury(self, subject: str, reason: str, data: bytes, reader: str) -> None:
         """Send something that cannot be handled to the dead-letter subject."""
         letter = DeadLetter(subject=subject, reason=reason, payload=data[:4000].decode(errors="replace"))
-        await self.publish(subjects.dead(reader), wrap(letter, run="none", sender=reader))
+        await self.publish(subjects.dead(reader), wrap(letter, run=NO_RUN, sender=reader))
 
     async def ask(
         self,

@@ -100,6 +100,20 @@ class RunEnded(Message):
         return f"{self.outcome.replace('_', ' ')}: ships {self.candidate}, test {self.test}, floor {self.floor}"
 
 
+class Tracking(Message):
+    """Where the run's jobs are tracked; or, once, why a tracker keeps no record of them any more."""
+
+    type: Literal["tracking"] = "tracking"
+    tracker: str
+    where: str = ""
+    failed: str | None = None
+
+    def headline(self) -> str:
+        if self.failed is not None:
+            return f"{self.tracker} keeps no record of this run any more: {self.failed}"
+        return f"tracked in {self.where}"
+
+
 class Working(Message):
     """A service has a request and is at it: sent at once, then as a heartbeat."""
 

@@ -16,6 +16,8 @@ from protocol.messages import AnyMessage
 
 SCHEMA_VERSION = 1
 TYPE_PREFIX = "postdocs."
+NO_RUN = "none"
+"""The `run` of what belongs to none: dead letters, a question about all runs."""
 
 
 class Envelope(Part):

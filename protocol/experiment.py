@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from protocol.artifact import Ref
 from protocol.brief import Task
 from protocol.data import Mixture
 from protocol.job import JobSpec
@@ -54,6 +55,8 @@ class Entry(Part):
     status: Status = "proposed"
     job: str | None = None
     model: str | None = None
+    artifact: Ref | None = None
+    """Its model in the artifact store, when a worker has put it there."""
     score: Score | None = None
     paired: PairedTest | None = None
     """Against the incumbent of the time."""

@@ -90,6 +90,8 @@ def _(message: job.JobMetric, facts: Facts) -> None:
         return
     before = facts.curves.get(message.experiment)
     steps, losses = (before.steps, before.losses) if before else ((), ())
+    while steps and steps[-1] >= message.step:  # it went on from a checkpoint, and makes these steps again
+        steps, losses = steps[:-1], losses[:-1]
     if len(steps) >= CURVE_POINTS:  # thinned, so that the early part stays comparable
         steps, losses = steps[::2], losses[::2]
     facts.curves[message.experiment] = Curve(
@@ -116,6 +118,7 @@ def _(message: job.JobFinished, facts: Facts) -> None:
         message,
         status="trained",
         model=message.model,
+        artifact=message.artifact,
         steps=message.steps,
         seconds=message.seconds,
         loss=message.loss,
@@ -130,12 +133,15 @@ def _(message: job.JobFailed, facts: Facts) -> None:
 @fold.register(job.JobCancelled)
 def _(message: job.JobCancelled, facts: Facts) -> None:
     status = "trained" if message.model else "killed" if message.experiment in facts.lost else "cancelled"
-    _end(facts, message, status=status, model=message.model, reason=message.reason, seconds=message.seconds)
+    kept: dict[str, object] = {"model": message.model, "artifact": message.artifact}
+    _end(facts, message, status=status, reason=message.reason, seconds=message.seconds, **kept)
 
 
 @fold.register(job.JobGivenBack)
 def _(message: job.JobGivenBack, facts: Facts) -> None:
-    _end(facts, message, status="queued")
+    since = facts.busy_since.get(message.job)
+    if since is None or since <= message.at:  # else another worker has taken it already
+        _end(facts, message, status="queued")
 
 
 @fold.register(job.CancelJob)
@@ -161,7 +167,8 @@ def _(message: Schedule, facts: Facts) -> None:
         proposal = facts.proposals.get(slot.experiment)
         if proposal and proposal.job is None:  # nothing to train: the weights are its parent's, or the base's
             parent = facts.entries.get(proposal.experiment.parent or "")
-            facts.change(slot.experiment, status="trained", model=parent.model if parent else None)
+            weights = {"model": parent.model, "artifact": parent.artifact} if parent else {"model": None}
+            facts.change(slot.experiment, status="trained", **weights)
     for id, why in message.left_out.items():
         facts.change(id, status="cancelled", reason=why)
 

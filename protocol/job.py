@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from protocol.artifact import Ref
 from protocol.message import Message, Part
 
 Launch = Literal["python", "ddp", "fsdp"]
@@ -25,6 +26,7 @@ Category = Literal[
     "missing_column",
     "missing_file",
     "gated_file",
+    "network",
     "import_error",
     "argument_error",
     "syntax_error",
@@ -36,6 +38,7 @@ Category = Literal[
     "nccl",
     "driver",
     "no_model",
+    "crashed",
     "killed",
     "worker_lost",
     "unknown",
@@ -57,6 +60,8 @@ class Needs(Part):
     """Limit on the host memory of the job with all that it starts; it is killed beyond."""
     disk_gb: Annotated[float, Field(gt=0)] = 200.0
     """Limit on what stands in its folder; it is killed beyond."""
+    backend: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None
+    """What is to run it: `ray`, `slurm` …; None: whatever has the rest."""
 
 
 class JobSpec(Part):
@@ -67,7 +72,7 @@ class JobSpec(Part):
     argv: tuple[str, ...]
     """Script and its arguments, run by Python inside the job's folder: `("sft.py", "--config", "config.yaml")`."""
     output: str = "model"
-    """Folder, inside the job's, that holds the trained model in the end."""
+    """Folder, directly inside the job's, that holds the trained model in the end."""
     reads: tuple[str, ...] = ()
     """Absolute paths of the models and data it reads."""
     seconds: float
@@ -98,6 +103,9 @@ class Job(Message):
     """9 before 0; within one priority the runs have equal shares."""
     deadline: float | None = None
     """Unix time: it is not started after this, and saves and ends by then."""
+    inputs: dict[str, Ref] | None = None
+    """Path that it reads → the same in the artifact store, for a worker that does not see the path itself; None in a
+    run without a store."""
 
     def headline(self) -> str:
         return f"job {self.id}: {' '.join(self.spec.argv)} ({self.spec.seconds:.0f} s)"
@@ -122,19 +130,26 @@ class JobAccepted(JobEvent):
     backend: str = "local"
     sandboxed: bool = True
     """False only under a worker that was started with `--no-sandbox`, or where the backend is the sandbox."""
+    usd_per_hour: float | None = None
+    """What the machine is rented for, while the job is on it; None where nobody is paid by the hour."""
 
     def headline(self) -> str:
-        return f"{self.experiment} accepted by {self.worker} ({self.device})"
+        price = f", {self.usd_per_hour:.2f} USD an hour" if self.usd_per_hour is not None else ""
+        return f"{self.experiment} accepted by {self.worker} ({self.device}{price})"
 
 
 class JobGivenBack(JobEvent):
-    """The worker was stopped, and the job waits for another: this delivery is not held against it."""
+    """The worker was stopped, or lost its lease, and the job goes on elsewhere: this delivery is not held against it."""
 
     type: Literal["job_given_back"] = "job_given_back"
     worker: str
     delivery: int
+    heard: bool = True
+    """False: the queue had not heard of the worker for a lease, and gave the job away."""
 
     def headline(self) -> str:
+        if not self.heard:
+            return f"{self.experiment} given up by {self.worker}, which was not heard for a lease"
         return f"{self.experiment} given back by {self.worker}, which stops"
 
 
@@ -210,6 +225,8 @@ class JobFinished(JobEvent):
     loss: float | None = None
     stopped_early: bool = False
     """True when the time limit, not the last step, ended the training."""
+    artifact: Ref | None = None
+    """The model in the artifact store, where the worker has put it there; it may not be at `model` yet."""
 
     def headline(self) -> str:
         loss = f", loss {self.loss:.3f}" if self.loss is not None else ""
@@ -247,6 +264,7 @@ class JobCancelled(JobEvent):
     model: str | None = None
     steps: int = 0
     seconds: float = 0.0
+    artifact: Ref | None = None
 
     def headline(self) -> str:
         return f"{self.experiment} cancelled: {self.reason}"

@@ -6,7 +6,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from protocol import brief, control, critique, data, experiment, job, research, schedule, score
+from protocol import (
+    artifact,
+    brief,
+    control,
+    critique,
+    data,
+    experiment,
+    job,
+    preflight,
+    research,
+    runs,
+    schedule,
+    score,
+    thought,
+    worker,
+)
 from protocol.message import Message
 
 AnyMessage = Annotated[
@@ -46,6 +61,25 @@ AnyMessage = Annotated[
     | critique.CritiqueRequest
     | critique.Critique
     | critique.Verdict
+    | worker.WorkerOrder
+    | worker.WorkerState
+    | artifact.PutArtifacts
+    | artifact.ArtifactsPut
+    | artifact.GetArtifact
+    | artifact.ArtifactGot
+    | runs.StartRun
+    | runs.RunAccepted
+    | runs.ListRuns
+    | runs.RunList
+    | preflight.PreflightRequest
+    | preflight.Preflight
+    | preflight.SignatureRequest
+    | preflight.Signature
+    | thought.ToolCalled
+    | thought.Thought
+    | thought.Fallback
+    | thought.Question
+    | thought.Reply
     | control.RunStarted
     | control.FloorBanked
     | control.StrategyClosed
@@ -53,6 +87,7 @@ AnyMessage = Annotated[
     | control.Tell
     | control.CancelRun
     | control.RunEnded
+    | control.Tracking
     | control.Working
     | control.Failure
     | control.DeadLetter,

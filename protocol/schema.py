@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol import control, critique, data, experiment, research, schedule, score, subjects
+from protocol import artifact, control, critique, data, experiment, research, runs, schedule, score, subjects, worker
 from protocol.envelope import Envelope
 from protocol.message import Message
 from protocol.messages import KINDS
@@ -28,6 +28,12 @@ ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
         (data.OverlapRequest, data.Overlap),
         (score.ShipRequest, score.Shipped),
     ),
+    "worker": ((worker.WorkerOrder, worker.WorkerState),),
+    "artifacts": (
+        (artifact.PutArtifacts, artifact.ArtifactsPut),
+        (artifact.GetArtifact, artifact.ArtifactGot),
+    ),
+    "graph_server": ((runs.StartRun, runs.RunAccepted), (runs.ListRuns, runs.RunList)),
 }
 """Service → (request, reply) pairs it answers."""
 
@@ -55,8 +61,8 @@ def asyncapi() -> dict[str, Any]:
             "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in KINDS},
         },
         "jobs": {
-            "address": subjects.jobs("{queue}", "{job}"),
-            "parameters": {"queue": {}, "job": {}},
+            "address": subjects.job("{queue}", "{priority}", "{run}", "{needs}", "{job}"),
+            "parameters": {"queue": {}, "priority": {}, "run": {}, "needs": {}, "job": {}},
             "messages": {"job": {"$ref": "#/components/messages/job"}},
         },
     }
@@ -75,6 +81,7 @@ def asyncapi() -> dict[str, Any]:
         }
         for request, reply in pairs:
             operations[f"{service}_{_name(request)}"] = _operation(service, request, reply)
+    channels["worker"] |= {"address": subjects.worker("{id}"), "parameters": {"id": {}}}  # each is asked for itself
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "postdocs", "version": "0.1.0"},

@@ -20,7 +20,7 @@ from nats.micro.service import EndpointConfig, ServiceConfig
 from protocol import subjects
 from protocol.bus import BEAT, Bus, Handler
 from protocol.control import Failure, Working
-from protocol.envelope import Envelope, wrap
+from protocol.envelope import NO_RUN, Envelope, wrap
 from protocol.journal import Journal
 from protocol.message import Message, message_id
 from protocol.tasks import stop
@@ -94,7 +94,9 @@ class Service:
             return self._wrap(question, self._failure(question, error))
 
     async def _kept_answer(self, question: Envelope) -> Envelope:
-        """The answer, from the journal if it was given before."""
+        """The answer, from the journal if it was given before. What belongs to no run is not kept."""
+        if question.run == NO_RUN:
+            return self._wrap(question, await self._think(question))
         journal = Journal(self.bus, question.run)
         before = await journal.find(reply_id(question))
         if before is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 JOBS_STREAM = "JOBS"
+GIVEN_BUCKET = "GIVEN"
+"""Object store of the files that runs are handed over with, each under its SHA-256."""
 _JOB_ENDS = ("job_finished", "job_failed", "job_cancelled")
 
 
@@ -25,9 +27,29 @@ def journal_stream(run: str) -> str:
     return f"RUN_{run}"
 
 
-def jobs(queue: str, job: str = "*") -> str:
-    """A job in the work queue."""
-    return f"jobs.{queue}.{job}"
+def job(queue: str, priority: int | str, run: str, needs: str, job: str) -> str:
+    """A job in the work queue; all but the last token name its lane (`protocol/lane.py`)."""
+    return f"jobs.{queue}.{priority}.{run}.{needs}.{job}"
+
+
+def jobs(queue: str) -> str:
+    """All jobs of a queue."""
+    return f"jobs.{queue}.>"
+
+
+def ready(queue: str) -> str:
+    """Told to the workers of a queue when a job has been put into it (plain publish)."""
+    return f"ready.{queue}"
+
+
+def held(queue: str, job: str = ">") -> str:
+    """Where a worker says again and again that it has a job, by the job's subject, and at last that it lets it go."""
+    return f"held.{queue}.{job}"
+
+
+def worker(id: str) -> str:
+    """Where one worker is given orders."""
+    return ask(f"worker.{id}")
 
 
 def cancel(job: str = "*") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,13 +39,26 @@ class Children:
     connection: Connection
     logs: Path
     _processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
-    _watchers: list[asyncio.Task[None]] = field(default_factory=list)
+    _watchers: list[asyncio.Task[int]] = field(default_factory=list)
+    _companions: dict[str, asyncio.Task[int]] = field(default_factory=dict)
 
     async def start(self, name: str, *argv: str) -> None:
         """Start `python ARGV…` and keep it alive. Its output goes to `logs/<name>.log`."""
         self.logs.mkdir(parents=True, exist_ok=True)
         await self._spawn(name, argv)
         self._watchers.append(asyncio.create_task(self._keep(name, argv)))
+
+    async def accompany(self, name: str, *argv: str) -> None:
+        """As `start`, for a child that a run can go without: when it cannot be kept alive, its log is all that tells.
+        It may also end by itself, with code 0."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        await self._spawn(name, argv)
+        self._companions[name] = asyncio.create_task(self._keep(name, argv, ends=(0,)))
+
+    async def ended(self, name: str, seconds: float) -> None:
+        """Wait for a companion to end by itself, at most so long."""
+        if name in self._companions:
+            await asyncio.wait({self._companions[name]}, timeout=seconds)
 
     async def _spawn(self, name: str, argv: tuple[str, ...]) -> None:
         with (self.logs / f"{name}.log").open("ab") as log:
@@ -65,13 +79,25 @@ class Children:
         token = {"POSTDOCS_BUS_TOKEN": self.connection.token} if self.connection.token else {}
         return inherited | token | {"POSTDOCS_BUS_URL": self.connection.url, "PYTHONUNBUFFERED": "1"}
 
-    async def _keep(self, name: str, argv: tuple[str, ...]) -> None:
+    async def finish(self, name: str, *argv: str, ends: Collection[int]) -> int:
+        """Run `python ARGV…` until it exits with one of the codes `ends`; the code. Started again where it dies.
+
+        Raises `ServiceDied` when it does so again and again.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        await self._spawn(name, argv)
+        return await self._keep(name, argv, ends)
+
+    async def _keep(self, name: str, argv: tuple[str, ...], ends: Collection[int] = ()) -> int:
         for restarts in range(MAX_RESTARTS + 1):
             code = await self._processes[name].wait()
+            if code in ends:
+                return code
             if restarts == MAX_RESTARTS:
-                raise ServiceDied(name, code, self.logs / f"{name}.log")
+                break
             await asyncio.sleep(BACKOFF_SECONDS * 2**restarts)
             await self._spawn(name, argv)
+        raise ServiceDied(name, code, self.logs / f"{name}.log")
 
     async def failed(self) -> None:
         """Return never; raise `ServiceDied` when a child cannot be kept alive."""
@@ -83,7 +109,7 @@ class Children:
 
     async def stop(self) -> None:
         """Stop all, politely, then not."""
-        await stop(self._watchers)
+        await stop([*self._watchers, *self._companions.values()])
         running = [process for process in self._processes.values() if process.returncode is None]
         for process in running:
             process.terminate()

@@ -7,14 +7,12 @@ the journal, the jobs in the queue, the cursor in the checkpoint.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import secrets
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +24,7 @@ from graph.clock import Clock
 from graph.context import CrewContext
 from graph.state import CrewState
 from protocol import queue
-from protocol.brief import Brief, Task
+from protocol.brief import Brief, Choices, Compute, Task, Track
 from protocol.bus import Bus
 from protocol.control import RunEnded, RunStarted
 from protocol.envelope import Envelope, wrap
@@ -35,18 +33,25 @@ from protocol.journal import Journal
 from protocol.ledger import Ledger
 from protocol.message import Part, message_id
 from protocol.tasks import stop
-from services import base_model
 from services.bus_server import Connection, write_private
 from services.children import Children
+from services.executor.backends import select
+from services.executor.inventory.nvml import read_machine
+from services.executor.sandbox import check
+from services.new_run import make_run, new_id
 from services.projection import Projection
 from services.report import write_report
 from services.run_access import external_bus, find_run, own_server
 from services.run_folder import RunFolder
+from services.worker_access import pinged
 
 Listener = Callable[[int, Envelope, Ledger], None]
 NO_LIMIT = 10**9
 """LangGraph's limit on supersteps; the budget is ours."""
 WORKER_PING_SECONDS = 1.0
+TRACKER = "tracker"
+TRACKER_SECONDS = 10.0
+"""For a tracker to write the last figures when the run has ended; half a second will do, but for a service online."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLEAN_UP_SECONDS = 4.0
 """Stopping the processes takes two at most; only then is a cancellation that was lost repeated."""
@@ -66,7 +71,18 @@ class Options(Part):
     run: str | None = None
     """The run to resume."""
     worker: Literal["auto", "local", "none"] = "auto"
+    crew: Literal["local", "none"] = "local"
+    """`none`: the roles are on the bus already, for all runs."""
+    sandbox: bool = True
+    """False: the worker that is started here runs jobs without."""
     seed: int = 0
+    models: tuple[str, ...] = ()
+    """`role=provider/model`, as a brief keeps it; of a resumed run: in place of what it began with."""
+    require_llm: bool = False
+    track: Track = "trackio"
+    """Of a new run; a resumed one goes on as it began."""
+    artifacts: str | None = None
+    """As `track`: URL of the artifact store, where workers do not see this disk."""
 
 
 class Interrupted(PostdocsError):
@@ -114,7 +130,7 @@ async def _run(options: Options, folder: RunFolder, brief: Brief, on_envelope: L
         await _begin(bus, folder, brief, begun)
         children = Children(connection, folder.logs)
         stack.push_async_callback(children.stop)
-        await _start(children, bus, folder, brief, options.worker)
+        await _start(children, bus, folder, brief, options)
         return await _until_the_end(bus, folder, brief, children, options, on_envelope)
 
 
@@ -122,35 +138,17 @@ async def _open(options: Options) -> tuple[RunFolder, Brief]:
     """The run's folder and brief: new, or as they were."""
     if options.run is not None:
         folder = find_run(options.runs_dir, options.run)
-        brief = Brief.model_validate_json((folder.root / "brief.json").read_text())
-        if (folder.root / "ended.json").exists():
+        brief = Brief.model_validate_json(folder.brief.read_text())
+        if folder.ended.exists():
             raise BadInput(f"{folder.id} has ended: see postdocs report {folder.id}")
         return folder, brief
     if options.task is None or options.task_path is None:
         raise BadInput("there is neither a task to run nor a run to resume")
-    task_folder = options.task_path.resolve().parent
-    base = await base_model.find(options.task.base_model, task_folder)
-    changes: dict[str, object] = {"base_model": base}
-    if options.budget is not None:
-        changes["budget"] = options.task.budget.model_copy(update={"time": options.budget})
-    folder = RunFolder(options.runs_dir / _new_id(options.task.name))
-    folder.root.mkdir(parents=True)
-    brief = Brief(
-        task=options.task.model_copy(update=changes),
-        folder=str(folder.root),
-        task_folder=str(task_folder),
-        data_folder=str(options.data.resolve()) if options.data else None,
-        seed=options.seed,
-    )
-    folder.task.write_text(options.task_path.read_text())
-    (folder.root / "brief.json").write_text(brief.model_dump_json(indent=2))
+    task, path = options.task.within(options.budget), options.task_path.resolve()
+    folder = RunFolder(options.runs_dir / new_id(task.name))
+    choices = Choices.model_validate(options.model_dump(include=set(Choices.model_fields)))
+    brief = await make_run(folder, task, path.read_text(), path.parent, choices, options.data)
     return folder, brief
-
-
-def _new_id(name: str) -> str:
-    """`dates-1123-0415-7f3a`: letters, digits and `-` only, since it is part of NATS subjects."""
-    safe = "".join(letter if letter.isalnum() else "-" for letter in name).strip("-").lower() or "run"
-    return f"{safe}-{time.strftime('%m%d-%H%M')}-{secrets.token_hex(2)}"
 
 
 @asynccontextmanager
@@ -183,34 +181,37 @@ async def _begin(bus: Bus, folder: RunFolder, brief: Brief, begun: float) -> Non
     await journal.append(wrap(started, run=folder.id, sender="launcher", id=id))
 
 
-async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, worker: str) -> None:
+async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, options: Options) -> None:
     """Scorer and crew for this run; a worker where none is on the bus yet."""
-    wanted = worker == "local" or (worker == "auto" and not await _worker_there(bus, brief.task.compute.queue))
-    if wanted:  # first: it takes longest to get ready
-        queue_name = brief.task.compute.queue
-        await children.start("worker", "-m", "services.executor", "--queue", queue_name, "--owner", folder.id)
+    compute, worker = brief.task.compute, options.worker
+    if worker == "local" or (worker == "auto" and not await _worker_there(bus, compute)):
+        # first: it takes longest to get ready
+        backend = select.choose(compute.backend, select.fits_here(compute, read_machine()), select.configured())
+        argv = ("--queue", compute.queue, "--owner", folder.id, "--backend", backend)
+        if options.sandbox and backend == "local":
+            await asyncio.to_thread(check.require)
+        unconfined = () if options.sandbox else ("--no-sandbox",)
+        await children.start("worker", "-m", "services.executor", *argv, *unconfined)
     await children.start("scorer", "-m", "services.scorer", "--run", folder.id, "--folder", str(folder.root))
-    await children.start("crew", "-m", "services.crew", "--run", folder.id)
+    if options.crew == "local":
+        told = (f"--model={one}" for one in (options.models if options.run is not None else ()))
+        await children.start("crew", "-m", "services.crew", "--run", folder.id, *told)
+    if brief.artifacts is not None:
+        argv = ("--run", folder.id, "--folder", str(folder.root), "--store", brief.artifacts)
+        await children.start("artifacts", "-m", "services.artifacts", *argv)
+    if brief.track != "none":
+        argv = ("--run", folder.id, "--to", brief.track, "--folder", str(folder.tracking))
+        await children.accompany(TRACKER, "-m", "services.tracking", *argv)
 
 
-async def _worker_there(bus: Bus, wanted: str) -> bool:
-    """Whether a worker for this queue answers on the bus that is not another run's own, and stopped with it."""
-    inbox = bus.client.new_inbox()
-    answers = await bus.client.subscribe(inbox)
-    await bus.client.publish("$SRV.PING.worker", b"", reply=inbox)
-    deadline = time.monotonic() + WORKER_PING_SECONDS
-    try:
-        while (left := deadline - time.monotonic()) > 0:
-            msg = await answers.next_msg(timeout=left)
-            if not msg.data:  # nobody listens
-                return False
-            about = json.loads(msg.data).get("metadata") or {}
-            if about.get("queue") == wanted and "owner" not in about:
+async def _worker_there(bus: Bus, wanted: Compute) -> bool:
+    """Whether a worker for such jobs answers on the bus that is not another run's own, and stopped with it."""
+    async with aclosing(pinged(bus, WORKER_PING_SECONDS)) as answers:
+        async for answer in answers:
+            about = answer.get("metadata") or {}
+            runs = wanted.backend in ("auto", about.get("backend"))
+            if runs and about.get("queue") == wanted.queue and "owner" not in about:
                 return True
-    except TimeoutError:
-        return False
-    finally:
-        await answers.unsubscribe()
     return False
 
 
@@ -238,6 +239,7 @@ async def _until_the_end(
             await stop([machine, trouble])
             projection.finish(context.ledger)
         write_report(context.ledger, folder)
+        await children.ended(TRACKER, TRACKER_SECONDS)
         assert context.ledger.ended is not None, "the graph ends with RunEnded"
         return context.ledger.ended
 

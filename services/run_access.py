@@ -21,6 +21,7 @@ from protocol.journal import Journal
 from protocol.ledger import Ledger
 from services.bus_server import BusServer, Connection, running_server
 from services.run_folder import RunFolder
+from services.runs_on_bus import RunOnBus, find_on_bus, given_bus
 
 LATEST = "latest"
 LOCK_SECONDS = 15.0
@@ -50,6 +51,26 @@ def find_run(runs_dir: Path, name: str) -> RunFolder:
     if alike:
         raise BadInput(f"{name!r} begins the names of several runs: {', '.join(run.id for run in alike)}; say which")
     raise RunUnknown(name, str(runs_dir), [run.id for run in runs][-10:])
+
+
+async def find_anywhere(runs_dir: Path, name: str, bus: str | None = None) -> RunFolder | RunOnBus:
+    """The run of this name: on `bus` where one is given, else in the folder, else on the bus of POSTDOCS_BUS_URL.
+
+    Raises `RunUnknown`, `BadInput` when several begin so, `BusUnavailable`.
+    """
+    if bus is not None:
+        return await find_on_bus(given_bus(bus), name)
+    try:
+        return find_run(runs_dir, name)
+    except RunUnknown:
+        if not os.environ.get("POSTDOCS_BUS_URL"):
+            raise
+    return await find_on_bus(given_bus(None), name)
+
+
+def keeps_going(run: RunFolder | RunOnBus) -> bool:
+    """Whether more may be said in this run: its own bus is there, or it is on a bus of which that cannot be told."""
+    return isinstance(run, RunOnBus) or is_running(run) or external_bus(run) is not None
 
 
 def _is_run(folder: RunFolder) -> bool:
@@ -124,11 +145,11 @@ async def _take(descriptor: int, lock: Path, patience: float) -> None:
 
 
 @asynccontextmanager
-async def open_journal(folder: RunFolder) -> AsyncIterator[Journal]:
+async def open_journal(folder: RunFolder | RunOnBus) -> AsyncIterator[Journal]:
     """The journal of a run, whether the run goes on or not. Raises `BusUnavailable`, or `RunUnknown` when no journal
     of that run is stored."""
     async with AsyncExitStack() as stack:
-        connection = await _reach(folder, stack)
+        connection = folder.connection if isinstance(folder, RunOnBus) else await _reach(folder, stack)
         bus = await connection.connect("postdocs-reader")
         stack.push_async_callback(bus.close)
         journal = Journal(bus, folder.id)
@@ -153,12 +174,12 @@ async def _reach(folder: RunFolder, stack: AsyncExitStack) -> Connection:
                 raise
 
 
-async def read_journal(folder: RunFolder) -> list[tuple[int, Envelope]]:
+async def read_journal(folder: RunFolder | RunOnBus) -> list[tuple[int, Envelope]]:
     """All that was said in a run so far, with its sequence numbers."""
     async with open_journal(folder) as journal:
         return [item async for item in journal.replay()]
 
 
-async def read_ledger(folder: RunFolder) -> Ledger:
+async def read_ledger(folder: RunFolder | RunOnBus) -> Ledger:
     """The ledger as its journal gives it now."""
     return Ledger(envelope for _, envelope in await read_journal(folder))

@@ -20,6 +20,24 @@ class RunFolder:
         return self.root / "task.yaml"
 
     @property
+    def brief(self) -> Path:
+        return self.root / "brief.json"
+
+    @property
+    def ended(self) -> Path:
+        return self.root / "ended.json"
+
+    @property
+    def served(self) -> Path:
+        """There where a graph server keeps the run going."""
+        return self.root / "served.json"
+
+    @property
+    def given(self) -> Path:
+        """The files that a run was handed over with."""
+        return self.root / "given"
+
+    @property
     def ledger(self) -> Path:
         return self.root / "ledger.jsonl"
 
@@ -54,6 +72,11 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints.sqlite"
+
+    @property
+    def tracking(self) -> Path:
+        """What a tracker keeps in the run's folder."""
+        return self.root / "tracking"
 
     @property
     def logs(self) -> Path:

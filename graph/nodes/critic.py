@@ -14,6 +14,7 @@ from graph.nodes.floor import BASE, ship
 from graph.nodes.strategies import close_spent
 from graph.noise import noise_between
 from graph.state import CrewState
+from protocol.artifact import ArtifactGot, GetArtifact
 from protocol.critique import Critique, CritiqueRequest
 from protocol.experiment import STRATEGIES, Entry
 from protocol.score import Scored, ScoreRequest
@@ -34,6 +35,8 @@ async def critic(state: CrewState, runtime: Runtime[CrewContext]) -> Command[Lit
 
 async def _score(context: CrewContext, entry: Entry) -> Scored:
     incumbent = context.ledger.incumbent or BASE
+    if entry.artifact is not None and entry.model is not None:  # its worker does not see this disk
+        await context.consult("artifacts", GetArtifact(ref=entry.artifact, path=entry.model), ArtifactGot, entry.model)
     request = ScoreRequest(
         candidate=entry.experiment.id,
         model=entry.model or context.brief.task.base_model,

@@ -12,6 +12,7 @@ from graph.context import CrewContext
 from graph.nodes.strategies import close_spent
 from graph.state import CrewState
 from protocol import queue
+from protocol.artifact import ArtifactsPut, PutArtifacts, Ref
 from protocol.control import Refused
 from protocol.envelope import wrap
 from protocol.experiment import Entry
@@ -83,11 +84,27 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
         folder=before.folder if before and before.spec == spec else f"{told.folder}/jobs/{name}",
         spec=spec,
         attempt=entry.attempts,
+        deadline=context.clock.verify_at(context.ledger),
+        inputs=await _inputs(context, spec, name),
     )
     id = message_id(context.run, "job", job.id)
     envelope = wrap(job, run=context.run, sender="experimentalist", recipient="worker", id=id)
     await queue.submit(context.bus, envelope)
     await context.settle(envelope)
+
+
+async def _inputs(context: CrewContext, spec: JobSpec, name: str) -> dict[str, Ref] | None:
+    """What the job reads, in the artifact store: put there now, or by the worker that made it. None without one."""
+    if context.brief.artifacts is None:
+        return None
+    made = {entry.model: entry.artifact for entry in context.ledger.entries.values() if entry.artifact is not None}
+    paths = tuple(path for path in dict.fromkeys(spec.reads) if path.startswith("/"))  # the others are ids on the Hub
+    found = {path: ref for path in paths if (ref := made.get(path)) is not None}
+    rest = tuple(path for path in paths if path not in found)
+    if not rest:
+        return found
+    answer = await context.consult("artifacts", PutArtifacts(paths=rest), ArtifactsPut, name)
+    return found | answer.refs
 
 
 async def _job(context: CrewContext, id: str | None) -> Job | None:

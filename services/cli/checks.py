@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 def all_checks(runs_dir: Path) -> list[Finding]:
     findings = [_python(), _packages(), *_extras(), _bus(), _device()]
-    return [*findings, _disk(runs_dir), _memory(), _sandbox(), _models(), _writeable(runs_dir)]
+    return [*findings, _disk(runs_dir), _memory(), _sandbox(), _backends(), _models(), _writeable(runs_dir)]
 
 
 def _python() -> Finding:
@@ -135,14 +135,22 @@ def _memory() -> Finding:
 
 
 def _sandbox() -> Finding:
-    found = shutil.which("bwrap")
-    if found is None:
-        return Finding(
-            "sandbox", "missing", "bwrap is not installed: jobs run without a sandbox (apt install bubblewrap)"
-        )
-    done = subprocess.run([found, "--ro-bind", "/", "/", "true"], capture_output=True, text=True, timeout=10)
-    told = found if done.returncode == 0 else f"bwrap is there and does not start: {done.stderr.strip()}"
-    return Finding("sandbox", "ok" if done.returncode == 0 else "missing", told)
+    from services.executor.sandbox import check
+
+    reason = check.fault()
+    if reason is not None:
+        return Finding("sandbox", "missing", f"jobs cannot be sandboxed here ({reason}): {check.REMEDY}")
+    return Finding("sandbox", "ok", "jobs run in namespaces of their own, without privileges")
+
+
+def _backends() -> Finding:
+    """What could run jobs beside this machine; nothing is asked over the network."""
+    from services.executor.backends.select import ELSEWHERE, REMEDY, configured
+
+    found = configured()
+    ways = "; ".join(f"{name}: {REMEDY[name]}" for name in ELSEWHERE if name not in found)
+    told = f"local{''.join(f', {name}' for name in found)}"
+    return Finding("backends", "ok", f"{told} (not set up: {ways})" if ways else told)
 
 
 def _models() -> Finding:

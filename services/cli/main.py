@@ -9,7 +9,23 @@ import typer
 from typer.core import TyperGroup
 
 from protocol.errors import PostdocsError
-from services.cli import cancel, doctor, replay, report, resume, roles, run, runs, schema, show, tell, watch, worker
+from services.cli import (
+    ask,
+    cancel,
+    doctor,
+    replay,
+    report,
+    resume,
+    roles,
+    run,
+    runs,
+    schema,
+    show,
+    tell,
+    watch,
+    worker,
+    workers,
+)
 
 EXIT_CODES = (
     "Exit codes: 0 the target is met, or without a target the result is better than the floor · 3 it ended "
@@ -74,7 +90,8 @@ def options(
     """Options that stand before the command. They are read by `Commands.invoke` and by their callbacks."""
 
 
-for command in (run, resume, runs, show, watch, replay, report, cancel, tell, roles, worker, doctor, schema):
+COMMANDS = (run, resume, runs, show, watch, replay, report, cancel, tell, ask, roles, worker, workers, doctor, schema)
+for command in COMMANDS:
     app.command(command.__name__.rsplit(".", 1)[1])(command.command)
 
 

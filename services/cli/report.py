@@ -4,34 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir
+from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunName, RunsDir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from services.run_folder import RunFolder
+    from services.runs_on_bus import RunOnBus
 
 
-def command(name: RunName = "latest", runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
+def command(
+    name: RunName = "latest", runs_dir: RunsDir = DEFAULT_RUNS_DIR, bus: OnBus = None, as_json: AsJson = False
+) -> None:
     """Print the report of a run, written anew where it is missing or the run has not ended."""
-    from services.cli.screen import console, print_json
-    from services.run_access import find_run
+    import asyncio
 
-    folder = find_run(runs_dir, name)
-    ended = (folder.root / "ended.json").is_file()
-    path = folder.report if ended and folder.report.is_file() else _write(folder)
-    text = path.read_text(encoding="utf-8")
+    from services.cli.screen import console, print_json
+    from services.run_access import find_anywhere
+
+    folder = asyncio.run(find_anywhere(runs_dir, name, bus))
+    path, text = _read(folder)
     if as_json:
-        print_json({"run": folder.id, "path": str(path), "markdown": text})
+        print_json({"run": folder.id, "path": path and str(path), "markdown": text})
         return
     screen = console()
-    screen.print(str(path), soft_wrap=True)
+    if path is not None:
+        screen.print(str(path), soft_wrap=True)
     if screen.is_terminal:
         from rich.markdown import Markdown
 
         screen.print(Markdown(text))
     else:
         screen.print(text, soft_wrap=True)
+
+
+def _read(folder: RunFolder | RunOnBus) -> tuple[Path | None, str]:
+    """Where the report is, and its text. That of a run on another machine is written nowhere."""
+    from services.runs_on_bus import RunOnBus
+
+    if isinstance(folder, RunOnBus):
+        return None, _rendered(folder)
+    path = folder.report if folder.ended.is_file() and folder.report.is_file() else _write(folder)
+    return path, path.read_text(encoding="utf-8")
+
+
+def _rendered(run: RunOnBus) -> str:
+    import asyncio
+
+    from services.report import render
+    from services.run_access import read_ledger
+
+    ledger = asyncio.run(read_ledger(run))
+    shipped = ledger.brief.folder + "/final_model" if ledger.brief else "final_model"
+    return render(ledger, run.id, shipped)
 
 
 def _write(folder: RunFolder) -> Path:

@@ -7,6 +7,7 @@ from services.cli.options import (
     AsJson,
     BusUrl,
     Model,
+    NoSandbox,
     RunName,
     RunsDir,
     TotalBudget,
@@ -22,17 +23,22 @@ def command(
     bus: BusUrl = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     worker: Worker = "auto",
+    no_sandbox: NoSandbox = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Go on with a run where it stopped; no experiment runs twice."""
     from protocol.errors import BadInput
     from services.cli.session import carry_out, options
+    from services.graph_server.served import read_served
     from services.run_access import find_run, is_running
 
     folder = find_run(runs_dir, name)
     if is_running(folder):
         raise BadInput(f"{folder.id} is running: see it with `postdocs watch {folder.id}`")
+    served = read_served(folder)
+    if served is not None and served.failed is None:
+        raise BadInput(f"{folder.id} is a graph server's, which resumes it itself: start that again")
     launch_options = options(
         task=None,
         task_path=None,
@@ -43,5 +49,6 @@ def command(
         runs_dir=runs_dir,
         run=folder.id,
         worker=worker,
+        sandbox=not no_sandbox,
     )
     carry_out(launch_options, as_json=as_json, verbose=verbose)

@@ -8,24 +8,45 @@ from typing import Annotated
 import typer
 
 from protocol.errors import BadInput
-from services.cli.options import DEFAULT_RUNS_DIR, AsJson, Budget, BusUrl, Data, Model, RunsDir, Verbose, Worker
+from services.cli.options import (
+    DEFAULT_RUNS_DIR,
+    Artifacts,
+    AsJson,
+    Budget,
+    BusUrl,
+    Data,
+    Model,
+    NoSandbox,
+    RequireLlm,
+    RunsDir,
+    Track,
+    Verbose,
+    Worker,
+)
 
 
 def command(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task, a YAML file.")],
     budget: Budget = None,
     model: Model = None,
+    require_llm: RequireLlm = False,
     data: Data = None,
     bus: BusUrl = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     worker: Worker = "auto",
+    no_sandbox: NoSandbox = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all that is drawn at random.")] = 0,
+    track: Track = "trackio",
+    artifacts: Artifacts = None,
     as_json: AsJson = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand the run to the graph server on the bus, print its id, and end.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing (a task file needs no approval).")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Launch a crew: from the base model of a task to a better one, within its budget."""
-    from services.cli.session import carry_out, options
+    from services.cli.session import carry_out, chosen_minds, hand_over, options, store_checked, track_checked
     from services.task_file import load_task
 
     path = Path(task)
@@ -33,6 +54,16 @@ def command(
         raise BadInput(
             f"there is no task file {task!r}: goals in plain words come with a later release, write a YAML file"
         )
+    choices = {
+        "seed": seed,
+        "require_llm": require_llm,
+        "track": track_checked(track),
+        "artifacts": store_checked(artifacts),
+    }
+    if detach:
+        minds = chosen_minds(model or [])
+        hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
+        return
     launch_options = options(
         task=load_task(path, data),
         task_path=path.resolve(),
@@ -43,6 +74,7 @@ def command(
         runs_dir=runs_dir,
         run=None,
         worker=worker,
-        seed=seed,
+        sandbox=not no_sandbox,
+        **choices,
     )
     carry_out(launch_options, as_json=as_json, verbose=verbose)

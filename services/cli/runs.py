@@ -1,25 +1,34 @@
-"""`postdocs runs`: a table of the runs in a folder, from the files that each run keeps. Needs no bus."""
+"""`postdocs runs`: a table of the runs in a folder, from the files that each run keeps; or of a graph server's."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir
+from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunsDir
 
 
-def command(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
-    """List the runs: task, state, floor, test score, experiments, time."""
+def command(runs_dir: RunsDir = DEFAULT_RUNS_DIR, bus: OnBus = None, as_json: AsJson = False) -> None:
+    """List the runs: task, state, floor, test score, experiments, time. With --bus those of the graph server there."""
     from services.cli.screen import console, print_json
     from services.run_access import all_runs
     from services.run_summary import summary
 
-    rows = [summary(folder) for folder in all_runs(runs_dir)]
+    rows = [summary(folder) for folder in all_runs(runs_dir)] if bus is None else _served(bus)
     if as_json:
         print_json(rows)
     elif rows:
         console().print(_table(rows))
     else:
-        console().print(f"No run in {runs_dir} yet: begin one with `postdocs run TASK`.")
+        console().print(f"No run in {bus or runs_dir} yet: begin one with `postdocs run TASK`.")
+
+
+def _served(bus: str) -> list[dict[str, Any]]:
+    import asyncio
+
+    from services.graph_server.client import list_runs
+    from services.runs_on_bus import given_bus
+
+    return [row.model_dump(mode="json") for row in asyncio.run(list_runs(given_bus(bus)))]
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

@@ -9,15 +9,15 @@ from protocol.envelope import wrap
 from protocol.errors import BadInput
 from protocol.ledger import Ledger
 from protocol.message import Message, message_id
-from services.run_access import external_bus, find_run, is_running, open_journal
+from services.run_access import find_anywhere, keeps_going, open_journal
 
 SENDER = "user"
 
 
-async def say(message: Message, name: str, runs_dir: Path, what: str) -> str:
+async def say(message: Message, name: str, runs_dir: Path, what: str, bus: str | None = None) -> str:
     """Write it down, and tell when it will be heard. Raises `BadInput` when the run has ended."""
-    folder = find_run(runs_dir, name)
-    live = is_running(folder) or external_bus(folder) is not None
+    folder = await find_anywhere(runs_dir, name, bus)
+    live = keeps_going(folder)
     # the same words twice are two messages, hence the time in the id
     id = message_id(folder.id, SENDER, message.type, time.time_ns())
     async with open_journal(folder) as journal:

@@ -11,9 +11,9 @@ import typer
 from protocol.errors import BadInput
 
 if TYPE_CHECKING:
+    from protocol.brief import Track
     from services.launcher import Options
 
-PLAYBOOK = "playbook"
 Worker = Literal["auto", "local", "none"]
 
 
@@ -30,10 +30,9 @@ def options(
     """The launcher's options, after what the user gave was checked. `given` are the launcher's own fields."""
     from services.launcher import Options
 
-    check_minds(model or [])
-    if data is not None and not data.is_dir():
-        raise BadInput(f"--data is {str(data)!r}, and there is no such folder: give the folder that holds the files")
+    check_data(data)
     return Options(
+        models=chosen_minds(model or [], resumed=given.get("run") is not None),
         budget=budget_seconds(budget),
         data=data.resolve() if data else None,
         bus=bus,
@@ -64,14 +63,57 @@ def budget_seconds(budget: str | None) -> float | None:
     return value
 
 
-def check_minds(models: list[str]) -> None:
-    """Only the embedded playbook is there now. Raises `BadInput`."""
-    for name in models:
-        mind = name.rsplit("=", 1)[-1]
-        if mind != PLAYBOOK:
-            raise BadInput(
-                f"--model is {name!r}: language-model minds come with the next release, use --model {PLAYBOOK}"
-            )
+def chosen_minds(models: list[str], resumed: bool = False) -> tuple[str, ...]:
+    """As a brief keeps them: what `--model` says, else what is set up here. Raises `BadInput`."""
+    if resumed and not models:
+        return ()  # it goes on with those that it began with
+    from agents import registry
+    from agents.minds import choice
+
+    return choice.chosen(choice.choose(models, registry.names()))
+
+
+def hand_over(
+    path: Path, *, budget: str | None, data: Path | None, bus: str | None, as_json: bool, **choices: Any
+) -> None:
+    """Hand a run to the graph server, and print its id. `choices` are those of a brief."""
+    from protocol.brief import Choices
+    from services.cli.screen import print_json
+    from services.graph_server import client
+    from services.runs_on_bus import given_bus
+
+    check_data(data)
+    given: dict[str, Any] = {"data": data, "budget": budget_seconds(budget)}
+    run = asyncio.run(client.hand_over(given_bus(bus), path, Choices(**choices), **given))
+    if as_json:
+        print_json({"run": run}, indent=None)
+    else:
+        typer.echo(run)
+
+
+def track_checked(track: str) -> Track:
+    """Raises `BadInput`."""
+    from protocol.brief import Track
+
+    if track not in get_args(Track):
+        raise BadInput(f"--track is {track!r}: use one of {', '.join(get_args(Track))}")
+    return cast(Track, track)
+
+
+def store_checked(url: str | None) -> str | None:
+    """The store's URL, a path made absolute. Raises `BadInput` where it cannot be used from here."""
+    if not url:
+        return None
+    from services.artifacts.store import Store
+
+    Store(url)
+    return url if "://" in url else str(Path(url).expanduser().resolve())
+
+
+def check_data(data: Path | None) -> None:
+    """Raises `BadInput`."""
+    if data is not None and not data.is_dir():
+        raise BadInput(f"--data is {str(data)!r}, and there is no such folder: give the folder that holds the files")
 
 
 def carry_out(options: Options, *, as_json: bool, verbose: bool) -> None:

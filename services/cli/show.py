@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir
+from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunName, RunsDir
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from protocol.ledger import Ledger
     from services.run_folder import RunFolder
+    from services.runs_on_bus import RunOnBus
 
 
 def command(
     name: RunName = "latest",
     top: Annotated[int, typer.Option("--top", min=1, help="How many experiments of the leaderboard.")] = 20,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    bus: OnBus = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where a run stands: task, data, leaderboard, the gate's verdicts."""
     import asyncio
 
     from services.cli.screen import console, print_json
-    from services.run_access import find_run, read_ledger
+    from services.run_access import find_anywhere, read_ledger
 
-    folder = find_run(runs_dir, name)
+    folder = asyncio.run(find_anywhere(runs_dir, name, bus))
     ledger = asyncio.run(read_ledger(folder))
     if as_json:
         print_json(_facts(folder, ledger))
@@ -35,15 +37,13 @@ def command(
         _print(console(), folder, ledger, top)
 
 
-def _facts(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
-    from services.run_summary import summary
-
+def _facts(folder: RunFolder | RunOnBus, ledger: Ledger) -> dict[str, Any]:
     def plain(model: Any) -> Any:
         return model.model_dump(mode="json") if model is not None else None
 
     return {
         "run": folder.id,
-        "state": summary(folder)["state"],
+        "state": _state(folder, ledger),
         "task": plain(ledger.brief.task) if ledger.brief else None,
         "floor": plain(ledger.floor),
         "incumbent": ledger.incumbent,
@@ -60,16 +60,25 @@ def _facts(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _print(screen: Console, folder: RunFolder, ledger: Ledger, top: int) -> None:
+def _state(run: RunFolder | RunOnBus, ledger: Ledger) -> str:
+    """In words; on a bus it cannot be told whether a run that has not ended goes on."""
+    from services.run_summary import summary
+    from services.runs_on_bus import RunOnBus
+
+    if not isinstance(run, RunOnBus):
+        return str(summary(run)["state"])
+    return ledger.ended.outcome.replace("_", " ") if ledger.ended else "on an external bus"
+
+
+def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: int) -> None:
     from services.cli.clockwork import spent
     from services.cli.dialogue import clock
     from services.cli.leaderboard import leaderboard, standing
-    from services.run_access import is_running
-    from services.run_summary import summary
+    from services.run_access import keeps_going
 
     headline = ledger.brief.headline() if ledger.brief else "no brief yet"
-    time = clock(spent(ledger, is_running(folder)))
-    _lines(screen, f"{folder.id}: {summary(folder)['state']}, {time} spent", [headline, standing(ledger)])
+    time = clock(spent(ledger, keeps_going(folder)))
+    _lines(screen, f"{folder.id}: {_state(folder, ledger)}, {time} spent", [headline, standing(ledger)])
     if ledger.plan:
         rejected = [
             f"✗ {r.source} ({r.fault}{'' if r.whole else f', {r.rows} rows'}): {r.reason}" for r in ledger.plan.rejected

@@ -161,7 +161,7 @@ def _(message: experiment.Proposals) -> list[str]:
 
 @_details.register
 def _(message: schedule.Diagnosis) -> list[str]:
-    return [f"evidence: {told}" for told in message.evidence[-3:]]
+    return [f"evidence: {told}" for told in message.evidence[:3]]
 
 
 @_details.register

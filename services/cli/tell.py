@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import DEFAULT_RUNS_DIR, RunName, RunsDir
+from services.cli.options import DEFAULT_RUNS_DIR, OnBus, RunName, RunsDir
 
 
 def command(
     name: RunName,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to tell the crew.")],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    bus: OnBus = None,
 ) -> None:
     """Tell the crew something; it is heard at the next decision."""
     import asyncio
@@ -23,4 +24,4 @@ def command(
 
     if not text.strip():
         raise BadInput("there is nothing in TEXT to tell the crew")
-    typer.echo(asyncio.run(say(Tell(text=text.strip()), name, runs_dir, "tells the crew")))
+    typer.echo(asyncio.run(say(Tell(text=text.strip()), name, runs_dir, "tells the crew", bus)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunName, RunsDir, Verbose
+from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunName, RunsDir, Verbose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from protocol.envelope import Envelope
     from protocol.ledger import Ledger
     from services.run_folder import RunFolder
+    from services.runs_on_bus import RunOnBus
 
     OnEnvelope = Callable[[int, Envelope, Ledger], None]
 
@@ -21,7 +22,11 @@ IDLE_SECONDS = 1.0
 
 
 def command(
-    name: RunName = "latest", verbose: Verbose = False, runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False
+    name: RunName = "latest",
+    verbose: Verbose = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    bus: OnBus = None,
+    as_json: AsJson = False,
 ) -> None:
     """Follow a run: what was said so far, then what is said, until it ends. With --json one message a line."""
     import asyncio
@@ -29,9 +34,9 @@ def command(
     from services.cli.ending import print_ending
     from services.cli.live import LiveView
     from services.cli.screen import console
-    from services.run_access import find_run
+    from services.run_access import find_anywhere
 
-    folder = find_run(runs_dir, name)
+    folder = asyncio.run(find_anywhere(runs_dir, name, bus))
     if as_json:
         asyncio.run(_follow(folder, _print_line))
         return
@@ -50,14 +55,14 @@ def _print_line(sequence: int, envelope: Envelope, ledger: Ledger) -> None:
     print_json({"sequence": sequence, **envelope.model_dump(mode="json")}, indent=None)
 
 
-async def _follow(folder: RunFolder, tell: OnEnvelope) -> RunEnded | None:
+async def _follow(folder: RunFolder | RunOnBus, tell: OnEnvelope) -> RunEnded | None:
     """Until the run has ended, or until nobody keeps it going any more (None)."""
     from protocol.ledger import Ledger
-    from services.run_access import external_bus, is_running, open_journal
+    from services.run_access import keeps_going, open_journal
 
     ledger, after = Ledger(), 0
     async with open_journal(folder) as journal:
-        live = is_running(folder) or external_bus(folder) is not None
+        live = keeps_going(folder)
         while True:
             said = journal.follow(after, idle=IDLE_SECONDS) if live else journal.replay(after)
             async for sequence, envelope in said:
@@ -66,5 +71,5 @@ async def _follow(folder: RunFolder, tell: OnEnvelope) -> RunEnded | None:
                 after = sequence
                 if ledger.ended is not None:
                     return ledger.ended
-            if not (is_running(folder) or external_bus(folder) is not None):
+            if not keeps_going(folder):
                 return None

@@ -1,22 +1,29 @@
-"""Starts a worker: `python -m services.executor --queue default --slots 1 --name NAME [--bus nats://host:4222]`.
+"""Starts a worker: `python -m services.executor --queue default --name NAME [--bus nats://host:4222] …`.
 
-The bus comes from `--bus` or `POSTDOCS_BUS_URL`, its token from `POSTDOCS_BUS_TOKEN` (an argument would show in the
-list of processes). SIGTERM or SIGINT stops it: running jobs are stopped and given back to the queue.
+Each option can also be set in the environment (`settings.py`); the bus's token is only in `POSTDOCS_BUS_TOKEN`, since
+an argument would show in the list of processes. SIGTERM or SIGINT stops it: running jobs are stopped and given back to
+the queue. When it is told to drain, it ends with the last of its jobs, with exit code 0.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 
 from protocol.bus import Bus
-from protocol.errors import BadInput, PostdocsError
+from protocol.errors import PostdocsError
+from services.artifacts.courier import Courier
+from services.artifacts.store import Store
+from services.executor.backends.backend import Backend
 from services.executor.backends.local import LocalBackend
+from services.executor.backends.select import elsewhere
+from services.executor.settings import Settings, read_settings
+from services.executor.warm.environment import Environments
+from services.executor.warm.pool import WarmPool
+from services.executor.watch.thresholds import read_thresholds
 from services.executor.worker import Worker
 
 
@@ -24,39 +31,26 @@ def main() -> int:
     """Run it; the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(_work(_arguments()))
+        asyncio.run(_work(read_settings()))
     except PostdocsError as error:
         print(f"postdocs worker: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m services.executor", description="Runs jobs from a queue.")
-    parser.add_argument("--bus", default=os.environ.get("POSTDOCS_BUS_URL"), help="nats://host:port")
-    parser.add_argument("--queue", default="default")
-    parser.add_argument("--slots", type=int, default=1, help="jobs at a time")
-    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}")
-    parser.add_argument("--owner", help="the run that this worker was started for, and is stopped with")
-    return parser.parse_args()
-
-
-async def _work(arguments: argparse.Namespace) -> None:
-    """Work until a signal comes, or until the worker fails."""
-    if not arguments.bus:
-        raise BadInput("no bus: give --bus nats://host:4222 or set POSTDOCS_BUS_URL")
-    if arguments.slots < 1:
-        raise BadInput(f"--slots {arguments.slots}: a worker needs at least one")
-    bus = await Bus.connect(arguments.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name=f"worker {arguments.name}")
+async def _work(settings: Settings) -> None:
+    """Work until a signal comes, the worker has drained, or it fails."""
+    bus = await Bus.connect(settings.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name=f"worker {settings.name}")
     try:
-        backend = LocalBackend(arguments.slots)
         worker = Worker(
             bus,
-            backend,
-            queue=arguments.queue,
-            slots=arguments.slots,
-            name=arguments.name,
-            owner=arguments.owner,
+            _backend(settings),
+            queue=settings.queue,
+            slots=settings.slots,
+            name=settings.name,
+            owner=settings.owner,
+            thresholds=read_thresholds(settings.watch) if settings.watch else None,
+            courier=Courier(Store(settings.artifacts)) if settings.artifacts else None,
         )
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,12 +58,16 @@ async def _work(arguments: argparse.Namespace) -> None:
         working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        working.cancel()  # once: a second signal must not break into the cleaning up
-        await asyncio.wait({working})
-        if not working.cancelled():
-            working.result()
+        await worker.stop(working)
     finally:
         await bus.close()
+
+
+def _backend(settings: Settings) -> Backend:
+    if settings.backend != "local":
+        return elsewhere(settings.backend, settings.sandbox)
+    pool = WarmPool(settings.pool, settings.recycle_after, os.environ, settings.sandbox)
+    return LocalBackend(pool=pool, environments=Environments(settings.cache), sandboxed=settings.sandbox)
 
 
 if __name__ == "__main__":

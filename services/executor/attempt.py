@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nats.errors import Error as NatsError
-
 from protocol.job import (
     CancelJob,
+    Cause,
     JobAccepted,
     JobAlert,
     JobCancelled,
@@ -24,47 +23,75 @@ from protocol.job import (
     JobStarted,
 )
 from protocol.journal import Journal
-from protocol.queue import cancel_id, end_id, given_back_id
-from services.executor.backends.backend import Backend, BackendFailed, Handle, Terms
-from services.executor.files.folder import BadJobFolder
-from services.executor.inventory.device import used
-from services.executor.job.events import Checkpoint, Event, Garbled, Metric, Printed, Running
+from protocol.queue import end_id, given_back_id
+from protocol.tasks import AGAIN_SECONDS
+from services.artifacts.courier import Courier
+from services.executor.backends.backend import (
+    Backend,
+    BackendFailed,
+    Handle,
+    JobRefused,
+    Leased,
+    Priced,
+    Sampled,
+    Terms,
+)
+from services.executor.cancel import Cancellation, carry_out
+from services.executor.delivery import Delivery
+from services.executor.files.folder import BadJobFolder, JobFolder
+from services.executor.inventory.machine import Grant
+from services.executor.job.events import Checkpoint, Event, Garbled, Metric, Printed, Running, TrainBegan
+from services.executor.lease import LeaseLost
+from services.executor.limits import Limits, deadline
 from services.executor.outcome import Killed, Record, outcome
-from services.executor.queue import Delivery, LeaseLost
 from services.executor.reporter import Reporter
-from services.executor.watch.rules import Watch
+from services.executor.watch.alarm import Tick
+from services.executor.watch.thresholds import Thresholds
+from services.executor.watch.watch import Watch
 
 log = logging.getLogger(__name__)
-LOSSES = 3
-"""A job that has outlived so many workers may well be why they died. Workers that were stopped do not count."""
-TERM_SECONDS = 1.0
-"""Between SIGTERM and SIGKILL for a job that is to save nothing."""
-CANCEL_POLL = 2.0
-"""A cancel request comes by a plain message; one that was lost on the way is found in the journal so soon after."""
+LOSSES = 2
+"""A job that has outlived so many workers may well be why they died. Workers that were stopped do not count, nor those
+that lost the bus but not their life."""
+TICK = 1.0
+"""Seconds between two looks at what is not happening: progress, use of the device."""
 RETRY_DELAY = 1.0
+CLEAN_UP_SECONDS = 15.0
+"""What it may take to kill a job, and more."""
 
 
 class Attempt:
     """A worker's work on one delivery."""
 
-    def __init__(self, delivery: Delivery, backend: Backend, worker: str) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        backend: Backend,
+        worker: str,
+        thresholds: Thresholds | None = None,
+        grant: Grant | None = None,
+        courier: Courier | None = None,
+    ) -> None:
+        """`grant`: what of the machine the job is given. `courier`: for a worker that does not see the run's disk."""
         self.delivery, self.backend, self.worker = delivery, backend, worker
-        self.job = delivery.job
+        self.job, self.grant = delivery.job, grant or Grant()
+        self._courier, self._here = courier, delivery.job
         self._journal = Journal(delivery.bus, delivery.envelope.run)
-        self._reporter = Reporter(delivery.bus, delivery.envelope, delivery.count)
-        self._record, self._watch = Record(), Watch()
-        self._request: asyncio.Future[CancelJob] = asyncio.get_running_loop().create_future()
+        self._reporter = Reporter(delivery)
+        self._record, self._watch = Record(), Watch.of(thresholds or Thresholds())
+        self._cancellation = Cancellation(self.job.id, self._journal)
         self._stopped: Killed | CancelJob | None = None
+        self._handle: Handle | None = None
         self._taken_up = time.monotonic()
+        self._limits = Limits(self.job, self._taken_up)
 
     def cancel(self, request: CancelJob) -> None:
         """Stop the job, now or as soon as it is started; the first request counts."""
-        if not self._request.done():
-            self._request.set_result(request)
+        self._cancellation.ask(request)
 
     async def run(self) -> None:
         """Work until the job has ended and is off the queue, or is lost to another worker, or given back to it."""
-        work, lease = asyncio.create_task(self._work()), asyncio.create_task(self.delivery.keep())
+        work, lease = asyncio.create_task(self._work()), asyncio.create_task(self.delivery.keep(self._renew))
         try:
             await asyncio.wait({work, lease}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -73,17 +100,25 @@ class Attempt:
                 lease.result()
         except LeaseLost as error:
             log.warning("lease lost, the job is left to another worker: %s", error)
+            await _end(work, CLEAN_UP_SECONDS)  # and the job with it, before anything else: its time here is over
+            await self._reporter.lost_lease(self.worker)
         except BackendFailed as error:
             log.error("job %s given back: %s", self.job.id, error)
             await self.delivery.give_back(RETRY_DELAY)
         except asyncio.CancelledError:  # the worker stops
-            await asyncio.gather(_end(work), self._reporter.given_back(self.worker))
+            await asyncio.gather(_end(work, CLEAN_UP_SECONDS), self._reporter.given_back(self.worker))
             await self.delivery.give_back()
             raise
         finally:
-            for task in (work, lease):
-                if not task.done():
-                    await _end(task)
+            if not lease.done():
+                await _end(lease)
+            if not work.done():
+                await _end(work, CLEAN_UP_SECONDS)
+
+    async def _renew(self, until: float) -> None:
+        """The lease holds until then; so may the job's process, should this one be frozen."""
+        if isinstance(self._handle, Leased):
+            await self._handle.renew(until)
 
     async def _work(self) -> None:
         if not await self._journal.exists():
@@ -95,33 +130,74 @@ class Attempt:
 
     async def _refused(self) -> JobEnd | None:
         """The end of a job that is not to be started at all."""
-        asked = await self._journal.find(cancel_id(self.job.id))
-        if asked is not None and isinstance(asked.data, CancelJob):
-            return JobCancelled(**self._reporter.about(), reason=asked.data.reason)
+        asked = await self._cancellation.journaled()
+        if asked is not None:
+            return JobCancelled(**self._reporter.about(), reason=asked.reason)
         if self.delivery.count > LOSSES and await self._losses() >= LOSSES:
-            return JobFailed(**self._reporter.about(), reason="lost its worker three times")
+            return await self._poisoned()
+        until = await deadline(self.job, self.delivery.envelope, self._journal)
+        if until is not None and time.time() >= until:
+            return JobCancelled(**self._reporter.about(), reason="its deadline passed before it could be started")
+        self._limits = Limits(self.job, self._taken_up, until)
         return None
 
+    async def _poisoned(self) -> JobEnd:
+        """The end of a job that has taken its workers down; somebody should look at it."""
+        reason = f"lost its worker {LOSSES} times"
+        await self.delivery.bus.bury(self.delivery.msg.subject, reason, self.delivery.msg.data, "worker")
+        cause = Cause(category="worker_lost", evidence=(reason,))
+        return JobFailed(**self._reporter.about(), reason=reason, cause=cause)
+
     async def _losses(self) -> int:
-        """How many deliveries before this one ended otherwise than by a worker that was stopped."""
+        """How many deliveries before this one ended without a word of their worker."""
         before = range(1, self.delivery.count)
         notes = [await self._journal.find(given_back_id(self.job.id, delivery)) for delivery in before]
         return notes.count(None)
 
     async def _run(self) -> JobEnd:
-        """Run the job; its end. Raises `BackendFailed`."""
-        device = used(self.job.spec, self.backend.device)
+        """Run the job, and say what it says; its end. Raises `BackendFailed`."""
+        price = self.backend.price(self.job) if isinstance(self.backend, Priced) else None
         accepted = JobAccepted(
-            **self._reporter.about(), worker=self.worker, device=device, delivery=self.delivery.count
+            **self._reporter.about(),
+            worker=self.worker,
+            device=price.device if price else self.grant.device,
+            delivery=self.delivery.count,
+            backend=self.backend.name,
+            sandboxed=self.backend.sandboxed,
+            usd_per_hour=price.usd_per_hour if price else None,
         )
         self._reporter.say(accepted)
-        terms = Terms(taken_up=self._taken_up, stop_at=self._taken_up + self.job.spec.seconds)
+        pump = asyncio.create_task(self._reporter.pump())
         try:
-            handle = await self.backend.start(self.job, terms)
+            return await self._see_through()
+        finally:
+            await _end(pump)
+
+    async def _see_through(self) -> JobEnd:
+        until = self.delivery.lease.until
+        terms = Terms(
+            taken_up=self._taken_up,
+            stop_at=self._limits.stop_at,
+            lease_until=until,
+            latest=self._limits.latest,
+            grant=self.grant,
+        )
+        try:
+            terms = await self._fetched(terms)
+            handle = self._handle = await self.backend.start(self._here, terms)
+        except JobRefused as error:
+            about, evidence = self._reporter.about(), error.cause.evidence
+            return JobFailed(**about, reason=f"could not start: {error}", evidence=evidence, cause=error.cause)
         except BadJobFolder as error:
-            return JobFailed(**self._reporter.about(), reason=f"could not start: {error}")
-        helpers = [asyncio.create_task(c) for c in (self._reporter.pump(), self._limit(handle), self._obey(handle))]
+            reason = f"could not start: {error}"
+            cause = Cause(category="argument_error", evidence=(reason,))
+            return JobFailed(**self._reporter.about(), reason=reason, cause=cause)
+        if not self.backend.machine.elastic:  # there it may wait for a place; its own limit of time holds
+            self._limits.started()
+        works = (self._limit(handle), self._obey(handle), self._look(handle))
+        helpers = [asyncio.create_task(work) for work in works]
         try:
+            await self._renew(self.delivery.lease.until)  # a long start may have missed a renewal
             async for said in handle.events():
                 for event in said:
                     await self._hear(event, handle)
@@ -130,75 +206,85 @@ class Attempt:
             for helper in helpers:
                 await _end(helper)
             await handle.kill()
-        model, seconds = Path(self.job.folder) / self.job.spec.output, time.monotonic() - self._taken_up
-        return await asyncio.to_thread(
-            outcome, exit, self._record, self._stopped, model, seconds, self._reporter.about()
+        folder, seconds = JobFolder(self._here), time.monotonic() - self._taken_up
+        end = await asyncio.to_thread(
+            outcome, exit, self._record, self._stopped, folder, seconds, self._reporter.about()
         )
+        return end if self._courier is None else await self._courier.send(end, self.job, self._here)
+
+    async def _fetched(self, terms: Terms) -> Terms:
+        """Bring here what the job reads, where no disk is shared; the time that it takes is not the job's.
+
+        Raises `JobRefused`, `BackendFailed`.
+        """
+        if self._courier is None:
+            return terms
+        begun = time.monotonic()
+        self._here = await self._courier.fetch(self.job)
+        took = time.monotonic() - begun
+        return terms.model_copy(update={"stop_at": min(terms.stop_at + took, terms.latest)})
 
     async def _hear(self, event: Event, handle: Handle) -> None:
         """Note it, pass it on, and stop the job when a rule says so."""
         self._record.note(event)
         about = self._reporter.about()
         if isinstance(event, Running):
+            self._limits.running(event.at)
             warm = event.at - self._taken_up
             resumed = handle.resumed_from
             self._reporter.say(JobStarted(**about, pid=event.pid, warm_start_s=warm, resumed_from=resumed))
         elif isinstance(event, Checkpoint):
             self._reporter.say(JobCheckpoint(**about, step=event.step, path=event.path), event.step, event.path)
+            if self._courier is not None:
+                self._courier.checkpoint(self._here, Path(event.path))
+        elif isinstance(event, TrainBegan):
+            self._limits.trained_before(event.seconds)
         elif isinstance(event, Printed):
             self._reporter.printed(event.lines)
         elif isinstance(event, Garbled):
             log.warning("job %s wrote into its events.jsonl: %s", self.job.id, event.reason)
         elif isinstance(event, Metric):
             self._reporter.metric(event)
-            self._watch, alarm = self._watch.see(event)
-            if alarm is not None and self._stopped is None:
-                self._stopped = Killed(alarm.rule, alarm.evidence)
-                self._reporter.say(JobAlert(**about, rule=alarm.rule, evidence=alarm.evidence, kill=True), alarm.rule)
+        await self._judge(event, handle)
+
+    async def _judge(self, seen: Event | Tick, handle: Handle) -> None:
+        """Show it to the rules; say the alarms that they raise, and kill the job for one that asks for it."""
+        self._watch, alarms = self._watch.see(seen, time.monotonic())
+        for alarm in alarms:
+            if self._stopped is not None:
+                return
+            alert = JobAlert(**self._reporter.about(), rule=alarm.rule, evidence=alarm.evidence, kill=alarm.kill)
+            self._reporter.say(alert, alarm.rule, alarm.kill, alarm.evidence)
+            if alarm.kill:
+                self._stopped = Killed(alarm.rule, alarm.evidence, alarm.rule)
                 await handle.kill()
 
-    async def _limit(self, handle: Handle) -> None:
-        """Kill a job that is not done when its time and its grace are over."""
-        allowed = self.job.spec.seconds + self.job.spec.grace
-        await asyncio.sleep(self._taken_up + allowed - time.monotonic())
-        if self._stopped is None:
-            self._stopped = Killed(
-                f"time limit {self.job.spec.seconds:g} s + {self.job.spec.grace:g} s to save exceeded"
-            )
-        await handle.kill()
+    async def _look(self, handle: Handle) -> None:
+        """Show the rules, again and again, that time passes, and what the job uses of the machine."""
+        while True:
+            await asyncio.sleep(TICK)
+            usage = await handle.usage() if isinstance(handle, Sampled) else None
+            self._record.use(usage)
+            await self._judge(Tick(usage), handle)
 
-    async def _asked_to_cancel(self) -> CancelJob | None:
-        """The request in the journal; None, too, while the bus is away."""
-        try:
-            asked = await self._journal.find(cancel_id(self.job.id))
-        except (NatsError, OSError) as error:
-            log.warning("job %s: no look at the journal for a cancel request (%s)", self.job.id, error)
-            return None
-        return asked.data if asked is not None and isinstance(asked.data, CancelJob) else None
+    async def _limit(self, handle: Handle) -> None:
+        """Kill a job that is not done when its time is over."""
+        over = await self._limits.enforce(handle)
+        self._stopped = self._stopped or over
+        await handle.kill()
 
     async def _obey(self, handle: Handle) -> None:
         """Wait for a cancel request, and carry it out."""
-        while not self._request.done():
-            await asyncio.wait({self._request}, timeout=CANCEL_POLL)
-            if not self._request.done():
-                asked = await self._asked_to_cancel()
-                if asked is not None:
-                    self.cancel(asked)
-        request = self._request.result()
-        if self._stopped is None:
-            self._stopped = request
-        if request.save:
-            await handle.save()
-            await asyncio.sleep(self.job.spec.grace)
-        else:
-            await handle.terminate()
-            await asyncio.sleep(TERM_SECONDS)
-        await handle.kill()
+        request = await self._cancellation.asked()
+        self._stopped = self._stopped or request
+        await carry_out(request, handle, self.job.spec.grace)
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task that is not done, wait for its end, and tell if it had ended by an error of its own."""
-    task.cancel()
-    await asyncio.wait({task})
+async def _end(task: asyncio.Task[Any], again: float = AGAIN_SECONDS) -> None:
+    """Cancel a task until it is done, and tell if it had ended by an error of its own. A cancellation can be lost
+    (`protocol/tasks.py`); `again` leaves a task the time for its cleaning up before it is cancelled once more."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=again)
     if not task.cancelled() and task.exception() is not None:
         log.warning("%s: %s", getattr(task.get_coro(), "__name__", task.get_name()), task.exception())

@@ -10,46 +10,58 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from protocol.bus import Bus
-from protocol.envelope import Envelope, wrap
-from protocol.job import JobEnd, JobEvent, JobGivenBack, JobLog, JobMetric
+from protocol.envelope import wrap
+from protocol.job import JobCheckpoint, JobEnd, JobEvent, JobGivenBack, JobLog, JobMetric, JobStarted
 from protocol.journal import Journal
 from protocol.message import message_id
 from protocol.queue import end_id, given_back_id
+from services.executor.allowance import Allowance
+from services.executor.delivery import Delivery
 from services.executor.job.events import Metric
+from services.executor.lease import LeaseLost, clock
 
 log = logging.getLogger(__name__)
 TICK = 0.03
 METRIC_SECONDS = 0.1
 """At most so often figures: a tiny model logs hundreds of steps a second, nobody reads them."""
+MOST_METRICS = 10
+"""Logs that wait, where each names other figures than the last: a trainer has those of training and of evaluation."""
 LOG_SECONDS = 0.5
 LOG_LINES = 20
 """Lines of an event; the whole log is in the job's folder."""
 RETRY_SECONDS = 0.5
+AWAY_SECONDS = 60.0
+"""A worker that has lost its leases has nothing better to do than to wait for the bus."""
 NOTE_SECONDS = 2.0
 """A worker that stops waits no longer for a bus that is away."""
 SENDER, RECIPIENT = "worker", "experimentalist"
+_OF_THE_JOB = (JobStarted, JobMetric, JobLog, JobCheckpoint)
 
 
 class Reporter:
     """What one delivery of a job has to say, and `pump`, the task that says it."""
 
-    def __init__(self, bus: Bus, job: Envelope, delivery: int) -> None:
-        assert job.data.type == "job"
-        self._job, self._cause, self._delivery = job.data, job, delivery
-        self._journal = Journal(bus, job.run)
+    def __init__(self, delivery: Delivery) -> None:
+        self._job, self._cause, self._delivery = delivery.job, delivery.envelope, delivery.count
+        self._lease = delivery.lease
+        self._journal = Journal(delivery.bus, delivery.envelope.run)
         self._outbox: deque[tuple[str, JobEvent]] = deque()
         self._metrics: list[Metric] = []
         self._lines: deque[str] = deque()
         self._left_out = self._logs = 0
         self._metric_at = self._log_at = -1e9
+        self._allowance = Allowance()
 
     def about(self) -> dict[str, Any]:
         """The fields that all of a job's events share."""
         return {"job": self._job.id, "experiment": self._job.experiment, "at": time.time()}
 
     def say(self, event: JobEvent, *parts: object) -> None:
-        """Say it soon; its id is made from job, delivery, type and `parts`."""
+        """Say it soon; its id is made from job, delivery, type and `parts`. What comes from the job itself is left out
+        when it says too much."""
+        if isinstance(event, _OF_THE_JOB) and not self._allowance.take(len(event.model_dump_json())):
+            log.debug("job %s says too much: left out %s", self._job.id, event.type)
+            return
         self._outbox.append((message_id(self._job.id, self._delivery, event.type, *parts), event))
 
     def metric(self, metric: Metric) -> None:
@@ -57,6 +69,7 @@ class Reporter:
         if self._metrics and set(self._metrics[-1].values) <= set(metric.values):
             self._metrics.pop()
         self._metrics.append(metric)
+        del self._metrics[:-MOST_METRICS]
 
     def printed(self, lines: tuple[str, ...]) -> None:
         self._lines.extend(lines)
@@ -71,7 +84,7 @@ class Reporter:
             await asyncio.sleep(TICK)
 
     async def end(self, event: JobEnd) -> None:
-        """Say all that is left, and last the end."""
+        """Say all that is left, and last the end. Raises `LeaseLost` when that is another worker's to say by now."""
         await self._flush(all=True)
         await self._append(end_id(self._job.id), event)
 
@@ -79,16 +92,31 @@ class Reporter:
         """Note that this delivery ends because the worker was stopped, not because the job took it down."""
         note = JobGivenBack(**self.about(), worker=worker, delivery=self._delivery)
         try:
-            await asyncio.wait_for(self._append(given_back_id(self._job.id, self._delivery), note), NOTE_SECONDS)
+            await asyncio.wait_for(
+                self._append(given_back_id(self._job.id, self._delivery), note, fenced=False), NOTE_SECONDS
+            )
         except TimeoutError:
             log.warning("job %s: nobody heard that it is given back; it will look like a lost worker", self._job.id)
+
+    async def lost_lease(self, worker: str) -> None:
+        """Note that the worker lives: it was unheard for too long, or frozen. As soon as the bus is back."""
+        lost_at = time.time() - (clock() - self._lease.until)
+        note = JobGivenBack(**self.about() | {"at": lost_at}, worker=worker, delivery=self._delivery, heard=False)
+        try:
+            await asyncio.wait_for(
+                self._append(given_back_id(self._job.id, self._delivery), note, fenced=False), AWAY_SECONDS
+            )
+        except TimeoutError:
+            log.warning("job %s: the bus stays away", self._job.id)
 
     async def _flush(self, all: bool = False) -> None:
         now = time.monotonic()
         if self._metrics and (all or now - self._metric_at >= METRIC_SECONDS):
             self._metric_at = now
             for metric in self._metrics:
-                said = JobMetric(**self.about(), **metric.model_dump(exclude={"kind"}))
+                about = self.about()
+                about["at"] = min(about["at"], metric.at or about["at"])  # the job says when; not that it is later
+                said = JobMetric(**about, **metric.model_dump(exclude={"kind", "at"}))
                 self.say(said, metric.step, *sorted(metric.values))
             self._metrics.clear()
         if self._lines and (all or now - self._log_at >= LOG_SECONDS):
@@ -102,11 +130,13 @@ class Reporter:
             await self._append(*self._outbox[0])
             self._outbox.popleft()  # only now: a cancelled append is repeated by `end`, under the same id
 
-    async def _append(self, id: str, event: JobEvent) -> None:
-        """Journal it; while the bus is away, try again. The lease bounds that: without it the attempt is cancelled."""
+    async def _append(self, id: str, event: JobEvent, fenced: bool = True) -> None:
+        """Journal it; while the bus is away, try again. The lease bounds that: without it nothing is ours to say."""
         run = self._cause.run
         envelope = wrap(event, run=run, sender=SENDER, recipient=RECIPIENT, causation=self._cause.id, id=id)
         while True:
+            if fenced and not self._lease.held:
+                raise LeaseLost(f"job {self._job.id}: {event.type} is not ours to say any more")
             try:
                 await self._journal.append(envelope)
                 return

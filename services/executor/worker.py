@@ -1,129 +1,235 @@
-"""The worker: takes jobs from one queue into its slots, passes cancel requests on, and shows itself on the bus.
+"""The worker: takes jobs from one queue for as long as its machine has room, and passes cancel requests on.
 
-Run by `python -m services.executor`.
+Run by `python -m services.executor`. Which job it takes says `inventory/policy.py`, on what it runs
+`inventory/placement.py`; how it shows itself on the bus and is told to pause says `presence.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+import os
+import socket
+import time
+from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.micro import add_service
-from nats.micro.service import ServiceConfig
 
 from protocol import subjects
 from protocol.bus import Bus
-from protocol.job import CancelJob
-from protocol.service import VERSION
+from protocol.job import CancelJob, Job, Needs
+from protocol.lane import placed_by
+from protocol.tasks import AGAIN_SECONDS
+from protocol.worker import Condition, HeldJob, Order, Unserved, WorkerState
+from services.artifacts.courier import Courier
 from services.executor.attempt import Attempt
 from services.executor.backends.backend import Backend
-from services.executor.queue import Delivery, JobQueue
+from services.executor.delivery import Delivery
+from services.executor.inventory.machine import Grant
+from services.executor.inventory.placement import Placed, default_slots
+from services.executor.inventory.policy import LaneState, choose, unservable
+from services.executor.presence import Presence
+from services.executor.queue import JobQueue
+from services.executor.watch.thresholds import Thresholds
 
 log = logging.getLogger(__name__)
-SERVICE = "worker"
+POLL = 2.0
+"""Seconds between two looks at the queue when nothing is heard: a lease that ran out is told by nobody."""
 AWAY_SECONDS = 1.0
 """Pause before the queue is asked again when the bus did not answer."""
+MISSED_SECONDS = 0.02
+"""Pause after another worker was faster."""
+
+
+@dataclass(eq=False)
+class Held:
+    """A job that this worker has, and what of the machine is its."""
+
+    attempt: Attempt
+    placed: Placed
+    task: asyncio.Task[None] | None = None
 
 
 class Worker:
-    """Runs up to `slots` jobs of a queue at a time, on one backend."""
+    """Runs jobs of a queue, on one backend, as many at a time as `slots` and the machine allow."""
 
     def __init__(
-        self, bus: Bus, backend: Backend, *, queue: str, slots: int, name: str, owner: str | None = None
+        self,
+        bus: Bus,
+        backend: Backend,
+        *,
+        queue: str,
+        name: str,
+        slots: int | None = None,
+        owner: str | None = None,
+        thresholds: Thresholds | None = None,
+        courier: Courier | None = None,
     ) -> None:
-        self.bus, self.backend, self.name, self.owner = bus, backend, name, owner
+        self.bus, self.backend, self.name = bus, backend, name
         self.queue = JobQueue(bus, queue)
-        self._slots, self._free = slots, asyncio.Semaphore(slots)
-        self._running: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.condition: Condition = "working"
+        self._slots, self._thresholds, self._courier = slots, thresholds, courier
+        self._held: list[Held] = []
+        self._unserved: tuple[Unserved, ...] = ()
+        self._restored = time.monotonic()
+        self._stopping = False
+        self._presence = Presence(bus, self.state, self.obey, owner)
+
+    @property
+    def slots(self) -> int | None:
+        """Jobs at a time; None: as many as there is room for."""
+        return self._slots or default_slots(self.backend.machine)
 
     async def run(self) -> None:
         """Work until cancelled; then stop the running jobs and give them back, so that they go on elsewhere.
 
-        Raises `BackendFailed` when the backend cannot be opened.
+        Returns when it was told to drain and its last job has ended. Raises `BackendFailed` when the backend cannot be
+        opened.
         """
-        service: Any = None
         try:
             await self.queue.open()
-            service = await add_service(self.bus.client, self._description())
+            await self._presence.open()
             await self.bus.client.subscribe(subjects.cancel(), cb=self._cancel)
             await self.bus.client.flush()  # no job is taken before cancel requests are heard
             await self.backend.open()
             log.info("worker %s takes jobs from %s (%s)", self.name, self.queue.name, self.backend.device)
-            while True:
-                await self._serve_one()
+            while self.condition != "draining" or self._held:
+                await self._turn()
+            log.info("worker %s has drained", self.name)
         finally:
-            await self._stop(service)
+            await self._clean_up()
 
-    def _description(self) -> ServiceConfig:
-        about = {
-            "name": self.name,
-            "queue": self.queue.name,
-            "device": self.backend.device,
-            "backend": self.backend.name,
-            "slots": str(self._slots),
-        }
-        if self.owner is not None:  # it goes when its run does, so that no other run should count on it
-            about["owner"] = self.owner
-        return ServiceConfig(name=SERVICE, version=VERSION, description="runs training jobs", metadata=about)
+    async def stop(self, running: asyncio.Task[None]) -> None:
+        """Cancel the task that is in `run`, and wait for its end; what it had failed by is raised.
 
-    async def _serve_one(self) -> None:
-        """Wait for a free slot, then for a job, and start on it."""
-        await self._free.acquire()
-        delivery = None
+        The cancellation is repeated as long as it may have been lost (`protocol/tasks.py`), but not once the jobs are
+        being stopped: that must not be broken into.
+        """
+        while not (self._stopping or running.done()):
+            running.cancel()
+            await asyncio.wait({running}, timeout=AGAIN_SECONDS)
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.result()
+
+    def state(self) -> WorkerState:
+        """How it is, for people."""
+        return WorkerState(
+            name=self.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queue=self.queue.name,
+            device=self.backend.device,
+            backend=self.backend.name,
+            slots=self.slots,
+            sandboxed=self.backend.sandboxed,
+            condition=self.condition,
+            jobs=tuple(_held_job(held.attempt.job, held.placed.grant) for held in self._held),
+            unserved=self._unserved,
+        )
+
+    def obey(self, order: Order) -> None:
+        """Pause, take jobs again, or end with the last of them. One that drains has left the queue: it stays so."""
+        conditions: dict[Order, Condition] = {"pause": "paused", "resume": "working", "drain": "draining"}
+        if order in conditions and self.condition != "draining":
+            self.condition = conditions[order]
+            log.info("worker %s is %s", self.name, self.condition)
+            self.queue.wake()
+
+    async def _turn(self) -> None:
+        """Take one job, or wait for news."""
         try:
-            delivery = await self.queue.take()
+            if time.monotonic() - self._restored > POLL:
+                await self.queue.restore()
+                self._restored = time.monotonic()
+            if not await self._take_one():
+                await self.queue.news(POLL)
         except (NatsError, OSError) as error:
             log.warning("the queue does not answer: %s", error)
             await asyncio.sleep(AWAY_SECONDS)
-        finally:
-            if delivery is None:
-                self._free.release()
-        if delivery is not None:
-            self._begin(delivery)
 
-    def _begin(self, delivery: Delivery) -> None:
-        attempt = Attempt(delivery, self.backend, self.name)
-        before = self._running.get(delivery.job.id)
-        task = asyncio.create_task(self._attend(attempt, before[1] if before else None))
-        self._running[delivery.job.id] = attempt, task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _take_one(self) -> bool:
+        """Take the job whose turn it is; False when there is none, or no room."""
+        if self.condition != "working":
+            return False
+        lanes = await self.queue.lanes()
+        self._note_unserved(lanes)
+        running = [held.placed for held in self._held]
+        choice = choose(self.backend.machine, self.slots, running, lanes, time.time())
+        if choice is None:
+            return False
+        delivery = await self.queue.take(choice.lane)
+        if delivery is None:
+            await asyncio.sleep(MISSED_SECONDS)
+        else:
+            self._begin(delivery, choice.grant)
+        return True
 
-    async def _attend(self, attempt: Attempt, before: asyncio.Task[None] | None) -> None:
+    def _note_unserved(self, lanes: list[LaneState]) -> None:
+        """Say, once for each, which jobs wait in vain for this machine."""
+        before, found = self._unserved, unservable(self.backend.machine, self.slots, lanes)
+        self._unserved = tuple(
+            Unserved(run=state.lane.run, needs=_in_words(state.lane.needs), waiting=state.waiting) for state in found
+        )
+        for one in self._unserved:
+            if (one.run, one.needs) not in {(other.run, other.needs) for other in before}:
+                log.warning("jobs of run %s wait for %s; this worker has %s", one.run, one.needs, self.backend.device)
+
+    def _begin(self, delivery: Delivery, grant: Grant) -> None:
+        spec = delivery.job.spec
+        placed = Placed(needs=placed_by(spec.needs), grant=grant, ends=time.time() + spec.seconds + spec.grace)
+        before = [held.task for held in self._held if held.attempt.job.id == delivery.job.id and held.task]
+        held = Held(Attempt(delivery, self.backend, self.name, self._thresholds, grant, self._courier), placed)
+        self._held.append(held)
+        held.task = asyncio.create_task(self._attend(held, before))
+
+    async def _attend(self, held: Held, before: list[asyncio.Task[None]]) -> None:
         """See an attempt through; a worker outlives whatever befalls it."""
-        job = attempt.job.id
+        job = held.attempt.job.id
         try:
-            if before is not None:  # we lost its lease and got it again: two attempts must not share the folder
-                await asyncio.wait({before})
-            await attempt.run()
+            if before:  # we lost its lease and got it again: two attempts must not share the folder
+                await asyncio.wait(before)
+            await held.attempt.run()
         except (NatsError, OSError) as error:
             log.warning("job %s will be delivered again: %s", job, error)
-        except Exception:  # a defect of ours: the queue delivers the job again, thrice at most
+        except Exception:  # a defect of ours: the queue delivers the job again, a few times at most
             log.exception("job %s will be delivered again", job)
         finally:
-            if self._running.get(job, (None,))[0] is attempt:
-                del self._running[job]
-            self._free.release()
+            self._held.remove(held)
+            self.queue.wake()
 
     async def _cancel(self, msg: Msg) -> None:
         """A cancel request; it is for us if the job runs here."""
-        envelope = await self.bus.parse(msg.data, msg.subject, SERVICE)
+        envelope = await self.bus.parse(msg.data, msg.subject, "worker")
         if envelope is not None and isinstance(envelope.data, CancelJob):
-            running = self._running.get(envelope.data.job)
-            if running is not None:
-                running[0].cancel(envelope.data)
+            for held in self._held:
+                if held.attempt.job.id == envelope.data.job:
+                    held.attempt.cancel(envelope.data)
 
-    async def _stop(self, service: Any) -> None:
-        tasks = list(self._tasks)
+    async def _clean_up(self) -> None:
+        self._stopping = True
+        tasks = [held.task for held in self._held if held.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.backend.close()
         if not self.bus.client.is_closed:
             await self.queue.close()
-            if service is not None:
-                await service.stop()
+            await self._presence.close()
+
+
+def _held_job(job: Job, grant: Grant) -> HeldJob:
+    return HeldJob(job=job.id, run=job.run, experiment=job.experiment, device=grant.device)
+
+
+def _in_words(needs: Needs) -> str:
+    """`2 × h100, 40 GB on each, 8 GB of host memory`."""
+    parts = [f"{needs.gpus} × {needs.kind or 'GPU'}" if needs.gpus else "the CPU"]
+    if needs.min_memory_gb is not None:
+        parts.append(f"{needs.min_memory_gb:g} GB on each")
+    if needs.memory_gb is not None:
+        parts.append(f"{needs.memory_gb:g} GB of host memory")
+    if needs.backend is not None:
+        parts.append(f"the backend {needs.backend}")
+    return ", ".join(parts)

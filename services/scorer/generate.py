@@ -1,4 +1,5 @@
 """Answers of a model to many prompts, in batches, with the decoding that ships. Called by `score`, in the torch thread.
+Where vLLM is installed and there is a GPU, vLLM gives them (`by_vllm`), under the same settings.
 
 The generation settings are exactly the `Decoding`: nothing is taken from the model's own `generation_config.json`
 but the ids of its end and padding tokens, so that no forgotten `top_k` or `repetition_penalty` takes part. Where the
@@ -15,12 +16,15 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, StoppingCriteriaList
 
 from protocol.score import Decoding
+from services.scorer import by_vllm
 from services.scorer.items import Shot
 from services.scorer.loading import LoadedModel
 from services.scorer.prompting import fit
 from services.scorer.shared_prefix import common_prefix, read_once
 from services.scorer.stopping import EndsAtStop
+from tools.decoding import for_transformers
 from tools.metrics import cut
+from tools.vllm_engine import engine, installed
 
 SEED = 0
 LARGEST_BATCH = 256
@@ -47,6 +51,10 @@ def answers(
     _choose_threads(loaded)
     room = max(1, loaded.context - decoding.max_new_tokens)
     ids = fit(prompts, shots, room, lambda texts: _encode(loaded, texts))
+    if engine(installed(), loaded.device.type == "cuda") == "vllm":
+        made = by_vllm.answer_ids(loaded, ids, decoding, SEED, stopping)
+        if made is not None:
+            return [cut(text, decoding.stop) for text in _texts(loaded, made)]
     settings = generation_settings(loaded, decoding)
     loaded.model.generation_config = settings  # else its own values would fill what `settings` leaves open
     criteria = StoppingCriteriaList([EndsAtStop(loaded.tokenizer, decoding.stop, stopping)])
@@ -71,17 +79,16 @@ def answers(
 
 
 def generation_settings(loaded: LoadedModel, decoding: Decoding) -> GenerationConfig:
-    """Sampling flags are left away in greedy decoding, where transformers would warn of them."""
-    sampling = (
-        {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
-        if decoding.do_sample
-        else {"do_sample": False}
-    )
+    """For transformers."""
     return GenerationConfig(
-        max_new_tokens=decoding.max_new_tokens,
-        eos_token_id=list(loaded.eos_token_ids) or None,
-        pad_token_id=loaded.pad_token_id,
-        **sampling,
+        **for_transformers(
+            do_sample=decoding.do_sample,
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            max_new_tokens=decoding.max_new_tokens,
+            eos_token_ids=loaded.eos_token_ids,
+            pad_token_id=loaded.pad_token_id,
+        )
     )
 
 
@@ -123,9 +130,11 @@ def _generate(
             stopping_criteria=criteria,
             **({"past_key_values": cache} if cache is not None else {}),
         )
-    found: list[str] = loaded.tokenizer.batch_decode(
-        made[:, width:], skip_special_tokens=True, clean_up_tokenization_spaces=False
-    )
+    return _texts(loaded, made[:, width:])
+
+
+def _texts(loaded: LoadedModel, made: torch.Tensor | list[list[int]]) -> list[str]:
+    found: list[str] = loaded.tokenizer.batch_decode(made, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return found
 
 

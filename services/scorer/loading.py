@@ -22,6 +22,9 @@ transformers_logging.disable_progress_bar()
 UNBOUNDED = 1_000_000
 """Tokenizers without a limit say 10^30."""
 DEFAULT_CONTEXT = 2048
+_NOTHING_FOREIGN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+"""No Python of the model's own is run, and none of its files is looked for elsewhere; unsaid, the first would be asked
+for at the terminal. Weights are safetensors: a pickle runs code when it is read."""
 
 
 class ModelBroken(Exception):
@@ -47,9 +50,9 @@ def load(folder: Path) -> LoadedModel:
     check_finite(folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **_NOTHING_FOREIGN)
         model, info = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", use_safetensors=True, output_loading_info=True
+            folder, dtype="auto", use_safetensors=True, output_loading_info=True, **_NOTHING_FOREIGN
         )
         model = model.to(device).eval()
     except Exception as error:  # a broken folder raises anything: OSError, KeyError, RuntimeError …

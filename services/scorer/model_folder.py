@@ -6,9 +6,13 @@ Called by `score`, `ship` and `final_test`. Imports nothing heavy.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+from services.run_folder import RunFolder
+from services.scorer.evaluation import Evaluation
 from services.scorer.files import sha256_file
+from services.trained_model import what_is_missing
 
 _SUFFIXES = {".safetensors", ".json", ".model", ".txt", ".jinja", ".tiktoken"}
 """Weights, their index, configuration, tokenizer, chat template."""
@@ -41,6 +45,27 @@ def find_model(name: str, task_folder: Path) -> Path:
         raise ModelMissing(
             f"{name} is neither a folder nor to be had from the Hub ({type(error).__name__}: {first})"
         ) from error
+
+
+def find_candidate(name: str, evaluation: Evaluation, run: RunFolder) -> Path:
+    """The folder of a candidate: the base model, which the user chose, and `final_model/`, where only the scorer
+    writes, as they are; what a job has trained only if it is whole, and nothing that would be dangerous to load.
+
+    Blocking. Raises `ModelMissing` with what is wrong.
+    """
+    task_folder = Path(evaluation.task_folder)
+    place = task_folder / name  # not resolved: it may be a link
+    if is_trusted(name, evaluation, run) or not os.path.lexists(place):
+        return find_model(name, task_folder)
+    missing = what_is_missing(place)
+    if missing is not None:
+        raise ModelMissing(missing)
+    return place
+
+
+def is_trusted(name: str, evaluation: Evaluation, run: RunFolder) -> bool:
+    """Whether no job has written the model of this name."""
+    return name in (evaluation.task.base_model, str(run.final_model))
 
 
 def inference_files(folder: Path) -> list[Path]:

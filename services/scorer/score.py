@@ -21,7 +21,7 @@ from services.run_folder import RunFolder
 from services.scorer import intervals, outcomes
 from services.scorer.evaluation import Evaluation
 from services.scorer.items import Item, Shot
-from services.scorer.model_folder import ModelMissing, find_model, model_sha256
+from services.scorer.model_folder import ModelMissing, find_candidate, model_sha256
 from services.scorer.outcomes import Outcomes
 from services.scorer.worker import TorchWorker
 from tools.metrics import score_all
@@ -70,7 +70,7 @@ async def examine(
     """The score of `request.model` in this examination; its item outcomes are kept."""
     began = time.monotonic()
     try:
-        model = await asyncio.to_thread(find_model, request.model, Path(evaluation.task_folder))
+        model = await asyncio.to_thread(find_candidate, request.model, evaluation, folder)
         digest = await asyncio.to_thread(model_sha256, model)
     except (ModelMissing, OSError) as error:
         return _scored(request, exam, evaluation, "", Score.failure(str(error)), began)

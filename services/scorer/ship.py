@@ -14,9 +14,10 @@ from protocol.score import Shipped, ShipRequest
 from services.run_folder import RunFolder
 from services.scorer.atomic import replace_folder
 from services.scorer.evaluation import Evaluation
-from services.scorer.model_folder import ModelMissing, find_model, inference_files, model_sha256
+from services.scorer.model_folder import ModelMissing, find_candidate, inference_files, is_trusted, model_sha256
 from services.scorer.shipped import ShippedPrompt, write_generation_config
 from services.scorer.worker import TorchWorker
+from services.trained_model import what_is_missing
 
 JOURNAL_SECONDS = 10.0
 _STAGING = ".final_model."
@@ -41,7 +42,7 @@ async def ship(request: ShipRequest, folder: RunFolder, journal: Journal, worker
     await asyncio.to_thread(evaluation.check, folder)  # the worked examples ship
     staged = folder.root / f"{_STAGING}{secrets.token_hex(4)}"
     try:
-        await asyncio.to_thread(_copy, request, evaluation, staged)
+        await asyncio.to_thread(_copy, request, evaluation, folder, staged)
         eos, pad = await worker.run(lambda: _examine(request.candidate, staged))
         return await asyncio.to_thread(_put_in_place, request, evaluation, folder, staged, eos, pad)
     finally:
@@ -61,13 +62,17 @@ async def _check_verdict(request: ShipRequest, journal: Journal) -> None:
         raise NotAdmitted(request.candidate, f"verdict {request.verdict!r} refuses it")
 
 
-def _copy(request: ShipRequest, evaluation: Evaluation, staged: Path) -> None:
-    """Copy, then hash the copy: what was hashed cannot change any more."""
+def _copy(request: ShipRequest, evaluation: Evaluation, folder: RunFolder, staged: Path) -> None:
+    """Copy, then look at the copy and hash it: that cannot change any more."""
+    trusted = is_trusted(request.model, evaluation, folder)
     try:
-        source = find_model(request.model, Path(evaluation.task_folder))
+        source = find_candidate(request.model, evaluation, folder)
         staged.mkdir()
-        for path in inference_files(source):
-            shutil.copyfile(path, staged / path.name)  # not `copy2`: a cached file's permissions are the cache's
+        for path in inference_files(source):  # not `copy2`: a cached file's permissions are the cache's
+            shutil.copyfile(path, staged / path.name, follow_symlinks=trusted)
+        missing = None if trusted else what_is_missing(staged)
+        if missing is not None:
+            raise NotAdmitted(request.candidate, missing)
         digest = model_sha256(staged)
     except ModelMissing as error:
         raise NotAdmitted(request.candidate, str(error)) from error

@@ -35,3 +35,11 @@ def test_no_plan_ever_goes_beyond_the_budget(budget: float, spent: float, dev: i
     ledger.sessions = [(0.0, 0.0)]
     clock = Clock(budget, now=lambda: spent)
     assert clock.left_for_training(ledger) <= clock.left(ledger) <= budget - spent
+
+
+def test_a_jobs_deadline_is_when_verify_begins() -> None:
+    begun = RunStarted(session=0, at=0.0, pid=1, host="h")
+    ledger = story.ledger(story.brief(), begun, story.eval_ready(100, 400), story.scored("base", 0.1))
+    ledger.sessions = [(0.0, 0.0)]
+    clock = Clock(100.0, now=lambda: 30.0)
+    assert clock.verify_at(ledger) == 30.0 + clock.left(ledger) < 100.0

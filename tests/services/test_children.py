@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services import children as children_module
 from services.bus_server import Connection
 from services.children import Children
 from services.launcher import Options, _bus
@@ -30,6 +31,21 @@ async def test_a_child_gets_the_token_of_its_bus_and_no_other(
     await asyncio.wait_for(children._processes["child"].wait(), 10)
     await children.stop()
     assert (tmp_path / "child.log").read_text().strip() == told
+
+
+async def test_a_companion_that_cannot_be_kept_alive_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children_module, "MAX_RESTARTS", 0)
+    children = Children(Connection(url="nats://host"), tmp_path)
+    await children.start("needed", "-c", "import time; time.sleep(60)")
+    await children.accompany("companion", "-c", "raise SystemExit(1)")
+    failed = asyncio.create_task(children.failed())
+    await children.ended("companion", 20)
+    done, _ = await asyncio.wait({failed}, timeout=0.2)
+    assert done == set()
+    failed.cancel()
+    await children.stop()
 
 
 async def test_the_url_of_an_external_bus_is_kept_for_its_owner_only(tmp_path: Path) -> None:

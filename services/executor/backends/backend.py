@@ -5,18 +5,28 @@ The worker knows leases, the journal, limits of time and the rules of watching; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from protocol.errors import PostdocsError
-from protocol.job import Job
+from protocol.job import Cause, Job
 from protocol.message import Part
-from services.executor.inventory.machine import Grant
+from services.executor.inventory.machine import Grant, Machine
 from services.executor.job.events import Event
+from services.executor.watch.usage import Usage
 
 
 class BackendFailed(PostdocsError):
     """The backend, not the job, is at fault: the job may be tried again, here or elsewhere."""
+
+
+class JobRefused(Exception):
+    """The job is at fault: it could be started nowhere."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        self.cause = cause
+        super().__init__(reason)
 
 
 class Exit(Part):
@@ -35,6 +45,10 @@ class Terms(Part):
     """Monotonic time at which the worker took it from the queue."""
     stop_at: float
     """Monotonic time at which its training ends and is saved."""
+    latest: float = math.inf
+    """Monotonic time which `stop_at` may not pass, however long the start takes."""
+    lease_until: float = math.inf
+    """By `lease.clock`: the job is ours till then, and on as `Leased.renew` says. Inf: for good."""
     grant: Grant = Grant()
 
 
@@ -67,12 +81,55 @@ class Handle(Protocol):
         ...
 
 
+@runtime_checkable
+class Sampled(Protocol):
+    """A handle that can also tell what its job uses of the machine."""
+
+    async def usage(self) -> Usage:
+        """Since the last call."""
+        ...
+
+
+@runtime_checkable
+class Leased(Protocol):
+    """A handle of a job that would run on without its worker, and meet itself when the queue has passed it on."""
+
+    async def renew(self, until: float) -> None:
+        """The job is ours till then, by `lease.clock`. When that comes, and no more was said, the worker is frozen: the
+        backend ends the job. Returns at once."""
+        ...
+
+
+class Price(Part):
+    """What a job is run on where machines are rented."""
+
+    device: str
+    """For people: `Nvidia A100 - large`."""
+    usd_per_hour: float
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A backend that rents machines."""
+
+    def price(self, job: Job) -> Price | None:
+        """Of the machine that the job would be started on; None where there is none for it."""
+        ...
+
+
 class Backend(Protocol):
     """Something that runs jobs."""
 
     name: str
-    device: str
-    """What jobs run on, for people: `cpu`, `NVIDIA H200`."""
+    machine: Machine
+    """What jobs may be given; an elastic backend may learn it when it is opened, and is asked again for each job."""
+    sandboxed: bool
+    """Whether jobs run in a sandbox of ours."""
+
+    @property
+    def device(self) -> str:
+        """What jobs run on, for people: `cpu`, `NVIDIA H200`."""
+        ...
 
     async def open(self) -> None:
         """Get ready; a job may be started from now on. Raises `BackendFailed`."""
@@ -81,7 +138,7 @@ class Backend(Protocol):
     async def start(self, job: Job, terms: Terms) -> Handle:
         """Start a job in its folder.
 
-        Raises `BackendFailed`, and `BadJobFolder` when the job itself cannot be started anywhere.
+        Raises `BackendFailed`, and `JobRefused` or `BadJobFolder` when the job itself cannot be started anywhere.
         """
         ...
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from protocol.message import Part
 
 
@@ -28,6 +31,13 @@ class Machine(Part):
     driver: str | None = None
     elastic: bool = False
     """Something else places the jobs (Ray, Slurm, HF Jobs): this only says what kinds of device there are."""
+    backend: str = "local"
+    """What runs jobs on it."""
+
+    @property
+    def device(self) -> str:
+        """`cpu`, `NVIDIA H200`, `8 × NVIDIA H100 80GB HBM3`."""
+        return named(self.gpus)
 
 
 class Grant(Part):
@@ -35,3 +45,14 @@ class Grant(Part):
 
     cpus: int = 1
     gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """What the job runs on, for people: `cpu`, `2 × NVIDIA H200`."""
+        return named(self.gpus)
+
+
+def named(gpus: Iterable[Gpu]) -> str:
+    """GPUs for people, by name; `cpu` for none."""
+    counted = Counter(gpu.name for gpu in gpus)
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counted.items()) or "cpu"

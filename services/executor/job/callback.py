@@ -1,4 +1,5 @@
-"""What the executor adds to every Trainer in a job, without a change in its script: figures, and an end in time.
+"""What the executor adds to every Trainer in a job, without a change in its script: figures, an end in time, and
+checkpoints of which one is whole at every moment.
 
 Registered by the forked child before the script runs, in `transformers.trainer.DEFAULT_CALLBACKS`, from which each
 Trainer (and so each of TRL's) takes its first callbacks. It appends to `events.jsonl` in the job's folder.
@@ -17,8 +18,12 @@ import transformers.trainer
 from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
-from services.executor.job.events import Checkpoint, FileEvent, Metric, TrainBegan, TrainEnded
+from services.executor.job.agreement import Agreement
+from services.executor.job.checkpoints import keep_newest, last_loss, train_no_further, trained_before, write_trained
+from services.executor.job.events import Checkpoint, FileEvent, Metric, Pulse, TrainBegan, TrainEnded
 from services.executor.job.threads import ThreadTuner
+
+PULSE_SECONDS = 1.0
 
 
 class JobCallback(TrainerCallback):
@@ -30,8 +35,12 @@ class JobCallback(TrainerCallback):
         self.asked_to_stop = False
         self._tuner = ThreadTuner(1 if torch.cuda.is_available() else threads)
         self._begun = self._step_begun = time.monotonic()
+        self._pulse_at = 0.0
+        self._trained = self._carried = 0.0
+        self._keep: int | None = None
         self._loss: float | None = None
         self._stopped = False
+        self._agreement = Agreement(1)
 
     def write(self, event: FileEvent) -> None:
         self._file.write(event.model_dump_json() + "\n")
@@ -39,6 +48,7 @@ class JobCallback(TrainerCallback):
     def install(self) -> None:
         """Register for every Trainer to come, and listen for SIGUSR1."""
         transformers.trainer.DEFAULT_CALLBACKS.append(self)
+        train_no_further(transformers.trainer.Trainer)
         signal.signal(signal.SIGUSR1, self._ask_to_stop)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
@@ -49,9 +59,15 @@ class JobCallback(TrainerCallback):
     ) -> None:
         args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of a NaN
         self._begun = self._step_begun = time.monotonic()
-        self._loss, self._stopped = None, False
+        self._loss, self._stopped = last_loss(state), False
+        self._agreement = Agreement(args.world_size)
+        # what this process has not trained itself was trained before it, and counts against the job's time
+        self._carried = max(0.0, trained_before(state) - self._trained)
+        self._trained += self._carried
+        self.stop_at -= self._carried
+        self._keep, args.save_total_limit = args.save_total_limit, None
         if state.is_world_process_zero:
-            self.write(TrainBegan(step=state.global_step, max_steps=state.max_steps))
+            self.write(TrainBegan(step=state.global_step, max_steps=state.max_steps, seconds=self._carried))
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -59,15 +75,33 @@ class JobCallback(TrainerCallback):
         self._step_begun = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._pulse(state, control)
         now = time.monotonic()
         step_seconds = now - self._step_begun
         self._use_threads(self._tuner.after(step_seconds, now))
         last = state.global_step >= state.max_steps
         # a GRPO step may take half a minute: the next one is not begun when it would end too late
-        if not last and (self.asked_to_stop or now + step_seconds > self.stop_at):
+        if not last and self._agreement.any(self.asked_to_stop or now + step_seconds > self.stop_at):
             self._stopped = control.should_training_stop = True
+        write_trained(state, self._trained + now - self._begun)
         if control.should_training_stop:
             control.should_log = True  # so that the last loss is the last step's, whatever `logging_steps` is
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._pulse(state, control)
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._pulse(state, control)
+
+    def _pulse(self, state: TrainerState, control: TrainerControl) -> None:
+        now, saves = time.monotonic(), bool(control.should_save)
+        if state.is_world_process_zero and (saves or now - self._pulse_at >= PULSE_SECONDS):
+            self._pulse_at = now
+            self.write(Pulse(step=state.global_step, saves=saves))
 
     def _use_threads(self, threads: int) -> None:
         if threads != torch.get_num_threads():
@@ -84,21 +118,27 @@ class JobCallback(TrainerCallback):
         values = {name: number for name, value in (logs or {}).items() if (number := _number(value)) is not None}
         self._loss = values.get("loss", self._loss)
         if values and state.is_world_process_zero:
-            self.write(Metric(step=state.global_step, max_steps=state.max_steps, values=values))
+            self.write(Metric(step=state.global_step, max_steps=state.max_steps, values=values, at=time.time()))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._agreement.wait()  # the others may still write their part of it
         if state.is_world_process_zero:
             path = Path(str(args.output_dir)).resolve() / f"checkpoint-{state.global_step}"
             self.write(Checkpoint(step=state.global_step, path=str(path)))
+            if self._keep:  # only now: were the old one gone before the new one is noted, a crash could lose both
+                keep_newest(path.parent, self._keep, state.best_model_checkpoint)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        seconds = time.monotonic() - self._begun
+        self._trained += seconds
+        args.save_total_limit = self._keep
         if state.is_world_process_zero:
             self.write(
                 TrainEnded(
                     step=state.global_step,
-                    seconds=time.monotonic() - self._begun,
+                    seconds=self._carried + seconds,
                     loss=self._loss,
                     stopped_early=self._stopped,
                 )

@@ -1,4 +1,7 @@
-"""What a job's process does between the fork and the first line of its script. Called by the zygote in the child."""
+"""What a job's process does up to the first line of its script, and after the last.
+
+Called by the zygote in the child; `run` also by `cold`, in a process that was started cold.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,33 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from services.executor.job import launch
 from services.executor.job.events import Running
+from services.executor.sandbox.enter import enter
 from services.executor.warm.messages import Start
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
-def live(start: Start, mask: set[int], close: Iterable[int]) -> NoReturn:
-    """Become the job, under the signal mask `mask`, without the zygote's own descriptors; never returns."""
+def live(
+    start: Start, mask: set[int], close: Iterable[int], report: int | None = None, hold: tuple[int, ...] = ()
+) -> NoReturn:
+    """Become the job, under the signal mask `mask`, without the zygote's own descriptors; never returns.
+
+    `report` and `hold` are the sandbox's: see `enter`.
+    """
     code = 1
     try:
-        _settle(start, close)
-        code = _run(start, mask)
+        if start.plan is not None:
+            enter(start.plan, report, hold)
+            if start.plan.egress is not None:
+                _go_online()
+        else:
+            _leave(start, close)
+        _redirect()
+        if start.python is not None:
+            _become(start.python, start, mask)
+        code = run(start, mask) if start.launch == "python" else launch.run(start, mask)
     except BaseException:  # nothing may climb into the zygote's loop, of which this process is a copy
         traceback.print_exc()
     finally:
@@ -39,24 +57,48 @@ def live(start: Start, mask: set[int], close: Iterable[int]) -> NoReturn:
         os._exit(code)
 
 
-def _settle(start: Start, close: Iterable[int]) -> None:
-    """Session, folder, output, signals: all that must not be shared with the zygote."""
+def _leave(start: Start, close: Iterable[int]) -> None:
+    """Without a sandbox: a session, a folder and an input of its own."""
     os.setsid()
     os.chdir(start.folder)
-    log = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    for descriptor in (nothing, *close):
+        os.close(descriptor)
+
+
+def _go_online() -> None:
+    """The zygote was started offline, and these have noted that when they were imported."""
+    import datasets.config
+    import huggingface_hub.constants
+
+    huggingface_hub.constants.HF_HUB_OFFLINE = False
+    datasets.config.HF_HUB_OFFLINE = False
+
+
+def _redirect() -> None:
+    """Output into the job's log."""
+    log = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for descriptor in (log, nothing, *close):
-        os.close(descriptor)
+    os.close(log)
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _run(start: Start, mask: set[int]) -> int:
-    """Run the script as `__main__`; the exit code that Python would end with."""
+def _become(python: str, start: Start, mask: set[int]) -> NoReturn:
+    """Begin anew as another Python, that of the job's own environment."""
+    os.environ |= {launch.START: start.model_copy(update={"python": None}).model_dump_json(), "PYTHONSAFEPATH": "1"}
+    signal.pthread_sigmask(signal.SIG_SETMASK, {*mask, signal.SIGUSR1})  # which `cold` takes when it can be heard
+    os.execv(python, [python, "-m", "services.executor.job.cold"])
+
+
+def run(start: Start, mask: Iterable[int], first: bool = True) -> int:
+    """Run the script as `__main__` under the signal mask; the exit code that Python would end with.
+
+    Of several processes only the `first` says that the job runs.
+    """
     from services.executor.job.callback import JobCallback
 
     callback = JobCallback(Path("events.jsonl"), start.stop_at, start.threads)
@@ -71,7 +113,8 @@ def _run(start: Start, mask: set[int]) -> int:
     script = start.argv[0]
     sys.argv = list(start.argv)
     sys.path[0] = str(Path(script).resolve().parent)
-    callback.write(Running(pid=os.getpid(), at=time.monotonic()))
+    if first:
+        callback.write(Running(pid=os.getpid(), at=time.monotonic()))
     try:
         runpy.run_path(script, run_name="__main__")
         code = 0

@@ -10,16 +10,27 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import psutil
+
 from services.child import die_with_parent
 from services.executor.backends.backend import BackendFailed
-from services.executor.warm.messages import FROM_ZYGOTE, Exited, FromZygote, Ready, Signal, Start, Started
+from services.executor.sandbox.environment import of_zygote
+from services.executor.warm.messages import (
+    FROM_ZYGOTE,
+    Exited,
+    FromZygote,
+    Ready,
+    Renew,
+    Signal,
+    Start,
+    Started,
+    ToZygote,
+)
 
 log = logging.getLogger(__name__)
 START_SECONDS = 120.0
 """Cold imports take 5 to 10 s, from a network disk much longer."""
 FORK_SECONDS = 20.0
-SECRETS = ("POSTDOCS_BUS_URL", "POSTDOCS_BUS_TOKEN")
-"""Not passed on: job code is not ours, and has no business on the bus."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +52,41 @@ class Fork:
 class ZygoteClient:
     """One zygote process."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {name: value for name, value in environment.items() if name not in SECRETS}
+    def __init__(self, environment: Mapping[str, str], sandboxed: bool = True) -> None:
+        """Of the environment it gets what jobs may see: they are copies of it."""
+        self._environment = of_zygote(environment, sandboxed=sandboxed)
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._forks: dict[str, Fork] = {}
+        self.forks = 0
+        """Jobs that it was asked to fork so far."""
+        self._memory = 0
+        """Bytes that it took when it was ready."""
 
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def jobs(self) -> int:
+        """How many of its jobs run."""
+        return len(self._forks)
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which it has grown since it was ready."""
+        return self._resident() - self._memory
+
+    async def idle(self) -> None:
+        """Wait until none of its jobs runs."""
+        while self._forks:
+            await asyncio.wait({fork.exited for fork in self._forks.values()})
 
     async def open(self) -> float:
         """Start it and wait until it has imported everything; the seconds that took. Raises `BackendFailed`."""
@@ -66,13 +102,16 @@ class ZygoteClient:
         )
         self._listener = asyncio.create_task(self._listen())
         try:
-            return await asyncio.wait_for(asyncio.shield(self._ready), START_SECONDS)
+            seconds = await asyncio.wait_for(asyncio.shield(self._ready), START_SECONDS)
         except TimeoutError:
             raise BackendFailed(f"the zygote was not ready after {START_SECONDS:.0f} s") from None
+        self._memory = self._resident()
+        return seconds
 
     async def start(self, request: Start) -> Fork:
         """Fork a job. Raises `BackendFailed`."""
         loop = asyncio.get_running_loop()
+        self.forks += 1
         fork = self._forks[request.key] = Fork(request.key, loop.create_future(), loop.create_future())
         try:
             await self._send(request)
@@ -89,6 +128,17 @@ class ZygoteClient:
         if self.alive and not fork.exited.done():
             await self._send(Signal(key=fork.key, number=number, group=group))
 
+    async def renew(self, fork: Fork, until: float) -> None:
+        """Let a job live until then, by `lease.clock`."""
+        if self.alive and not fork.exited.done():
+            await self._send(Renew(key=fork.key, until=until))
+
+    def _resident(self) -> int:
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:  # it has died, and holds nothing
+            return 0
+
     async def close(self) -> None:
         """End it, and with it its jobs."""
         if self._process is not None and self._process.returncode is None:
@@ -101,7 +151,7 @@ class ZygoteClient:
         if self._listener is not None:
             await self._listener
 
-    async def _send(self, request: Start | Signal) -> None:
+    async def _send(self, request: ToZygote) -> None:
         if self._process is None or self._process.stdin is None:
             raise BackendFailed("the zygote is not started")
         try:

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from protocol.job import Launch
 from protocol.message import Part
+from services.executor.sandbox.plan import Plan
 
 
 class Start(Part):
@@ -20,15 +22,37 @@ class Start(Part):
     threads: int
     stop_at: float
     """Monotonic time at which training ends and is saved."""
+    launch: Launch = "python"
+    gpus: int = 0
+    """That it is granted: so many processes, where it is to be several."""
+    python: str | None = None
+    """Of the job's own environment, in which it is started cold."""
+    lock: str | None = None
+    """File that is locked as long as a process of the job lives."""
+    until: float | None = None
+    """By `lease.clock`: the job is killed then, unless it is renewed. None: never."""
+    plan: Plan | None = None
+    """Of its sandbox; None: it has none."""
 
 
 class Signal(Part):
-    """Worker → zygote: signal a job's process, or with `group` all of its process group."""
+    """Worker → zygote: signal a job's process, or with `group` all of its process group.
+
+    In a sandbox SIGUSR1 goes to the process, SIGTERM to the group, and SIGKILL ends all of it, whatever `group` says.
+    """
 
     kind: Literal["signal"] = "signal"
     key: str
     number: int
     group: bool
+
+
+class Renew(Part):
+    """Worker → zygote: the lease on a job holds longer."""
+
+    kind: Literal["renew"] = "renew"
+    key: str
+    until: float
 
 
 class Ready(Part):
@@ -45,7 +69,7 @@ class Started(Part):
 
 
 class Refused(Part):
-    """The system would not fork."""
+    """The system would not fork, or the job could not enter its sandbox."""
 
     kind: Literal["refused"] = "refused"
     key: str
@@ -61,7 +85,8 @@ class Exited(Part):
     signal: int | None
 
 
-TO_ZYGOTE: TypeAdapter[Start | Signal] = TypeAdapter(Annotated[Start | Signal, Field(discriminator="kind")])
+ToZygote = Start | Signal | Renew
+TO_ZYGOTE: TypeAdapter[ToZygote] = TypeAdapter(Annotated[ToZygote, Field(discriminator="kind")])
 FromZygote = Ready | Started | Refused | Exited
 FROM_ZYGOTE: TypeAdapter[FromZygote] = TypeAdapter(
     Annotated[Ready | Started | Refused | Exited, Field(discriminator="kind")]

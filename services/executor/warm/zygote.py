@@ -13,27 +13,63 @@ import selectors
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from typing import NoReturn
 
 import psutil
 
 from services.child import die_with_parent
 from services.executor.job import process
-from services.executor.warm.messages import TO_ZYGOTE, Exited, FromZygote, Ready, Refused, Signal, Start, Started
+from services.executor.sandbox import enter
+from services.executor.warm.leases import Leases
+from services.executor.warm.messages import (
+    TO_ZYGOTE,
+    Exited,
+    FromZygote,
+    Ready,
+    Refused,
+    Renew,
+    Signal,
+    Start,
+    Started,
+)
 from services.executor.warm.preload import preload
 
 _PR_SET_CHILD_SUBREAPER = 36
 """Linux: prctl(2); what a job leaves running becomes our child, so that we find and kill it."""
-_HELD: set[int] = {signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+_HELD: set[int] = {signal.SIGUSR1, enter.KILL, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 """Held back around a fork: a child that got one before it has its own handlers would run ours."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One that runs."""
+
+    key: str
+    sandboxed: bool
+    report: int
+    """Descriptor on which its keeper says why the sandbox could not be entered."""
+
+    def signal(self, pid: int, number: int, group: bool) -> None:
+        if self.sandboxed:
+            os.kill(pid, enter.KILL if number == signal.SIGKILL else number)
+        else:
+            _send(pid, number, group)
+
+    def fault(self) -> str:
+        """What it reported; to be asked when it has ended."""
+        with os.fdopen(self.report, "rb", buffering=0) as report:
+            os.set_blocking(report.fileno(), False)
+            return (report.read(4096) or b"").decode(errors="replace").strip()
 
 
 class Zygote:
     """The jobs that run, and the channel to the worker."""
 
     def __init__(self) -> None:
-        self.jobs: dict[int, str] = {}
-        """Process id, which is also the process group's and the session's → key."""
+        self.jobs: dict[int, Job] = {}
+        """By process id, which is also the process group's and the session's; of a sandboxed job, its keeper's."""
+        self.leases = Leases()
         self._requests = os.dup(0)
         self._replies = os.dup(1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -59,7 +95,9 @@ class Zygote:
         selector.register(self._requests, selectors.EVENT_READ)
         selector.register(self._wake, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            ready = selector.select(self.leases.left())
+            self.end_leases()  # before a word of a worker that was frozen with us
+            for key, _ in ready:
                 if key.fd == self._wake:
                     os.read(self._wake, 4096)
                     self.reap()
@@ -74,6 +112,8 @@ class Zygote:
             request = TO_ZYGOTE.validate_json(line)
             if isinstance(request, Start):
                 self.fork(request)
+            elif isinstance(request, Renew):
+                self.leases.renew(request.key, request.until)
             else:
                 self.pass_on(request)
         return bool(data)
@@ -82,8 +122,16 @@ class Zygote:
         mask: set[int] = set(signal.pthread_sigmask(signal.SIG_BLOCK, _HELD))
         prepare = die_with_parent(signal.SIGKILL)  # should this process itself be killed
         try:
-            pid = os.fork()
+            self.leases.take(start.key, start.lock, start.until)
+            report, told = os.pipe()
+            try:
+                pid = os.fork()
+            except OSError:
+                os.close(report)
+                os.close(told)
+                raise
         except OSError as error:
+            self.leases.end(start.key)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self.say(Refused(key=start.key, error=str(error)))
             return
@@ -93,16 +141,25 @@ class Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            process.live(start, mask - _HELD, self._own)
-        self.jobs[pid] = start.key
+            lock = self.leases.lock(start.key)
+            reports = [report, told, *(job.report for job in self.jobs.values())]
+            close = (*self._own, *self.leases.locks_of_others(start.key), *reports)
+            process.live(start, mask - _HELD, close, told, () if lock is None else (lock,))
+        os.close(told)
+        self.jobs[pid] = Job(start.key, start.plan is not None, report)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.say(Started(key=start.key, pid=pid))
 
     def pass_on(self, request: Signal) -> None:
         """To a job that still runs; we are its parent, so its id cannot have become somebody else's."""
-        for pid, key in self.jobs.items():
-            if key == request.key:
-                _send(pid, request.number, request.group)
+        for pid, job in self.jobs.items():
+            if job.key == request.key:
+                job.signal(pid, request.number, request.group)
+
+    def end_leases(self) -> None:
+        """Kill the jobs that have passed on to another worker."""
+        for key in self.leases.over():
+            self.pass_on(Signal(key=key, number=signal.SIGKILL, group=True))
 
     def reap(self) -> None:
         """Tell of the jobs that have ended, after the end of all that they left running."""
@@ -113,21 +170,20 @@ class Zygote:
                 found = None
             if found is None:
                 return
-            key = self.jobs.pop(found.si_pid, None)
-            if key is not None:
+            job = self.jobs.pop(found.si_pid, None)
+            if job is not None:
                 _send(found.si_pid, signal.SIGKILL, group=True)  # before the wait frees the number
             os.waitpid(found.si_pid, 0)
             self.kill_orphans()  # at each end, since each may leave us the children of the one that ended
-            if key is not None:
-                normal = found.si_code == os.CLD_EXITED
-                status = found.si_status
-                self.say(Exited(key=key, code=status if normal else None, signal=None if normal else status))
+            if job is not None:
+                self.leases.end(job.key)
+                self.say(_end_of(job, found))
 
     def kill_orphans(self) -> None:
         """Kill our children that belong to no running job's session: a job that has ended left them."""
         for child in psutil.Process().children():
             try:
-                if os.getsid(child.pid) not in self.jobs:
+                if child.pid not in self.jobs and os.getsid(child.pid) not in self.jobs:
                     child.kill()
             except (ProcessLookupError, psutil.NoSuchProcess):  # gone by itself
                 continue
@@ -141,6 +197,15 @@ class Zygote:
             except psutil.NoSuchProcess:
                 continue
         os._exit(0)
+
+
+def _end_of(job: Job, found: os.waitid_result) -> Exited | Refused:
+    fault = job.fault()
+    if fault:
+        return Refused(key=job.key, error=fault)
+    if found.si_code == os.CLD_EXITED:
+        return Exited(key=job.key, code=found.si_status, signal=None)
+    return Exited(key=job.key, code=None, signal=found.si_status)
 
 
 def _send(pid: int, number: int, group: bool) -> None:

@@ -17,9 +17,12 @@ from protocol.bus import Bus
 from protocol.envelope import Envelope, wrap
 from protocol.job import CancelJob, Job, JobCancelled, JobEvent, JobFailed, JobFinished, JobSpec
 from protocol.journal import Journal
+from protocol.lane import lane_of
 from protocol.message import message_id
 from protocol.queue import cancel, submit
 from services.bus_server import Connection
+from services.executor.delivery import Delivery
+from services.executor.queue import JobQueue
 
 SCRIPTS = Path(__file__).parent / "scripts"
 ENDS = (JobFinished, JobFailed, JobCancelled)
@@ -29,9 +32,9 @@ Event = TypeVar("Event", bound=JobEvent)
 class WorkerProcess:
     """`python -m services.executor` as a child of the tests."""
 
-    def __init__(self, connection: Connection, name: str, *, slots: int = 2, queue: str = "default") -> None:
+    def __init__(self, connection: Connection, name: str, *more: str, slots: int = 2, queue: str = "default") -> None:
         environment = os.environ | {"POSTDOCS_BUS_URL": connection.url, "POSTDOCS_BUS_TOKEN": connection.token or ""}
-        arguments = ["--queue", queue, "--slots", str(slots), "--name", name]
+        arguments = ["--queue", queue, "--slots", str(slots), "--name", name, *more]
         self.process = subprocess.Popen([sys.executable, "-m", "services.executor", *arguments], env=environment)
 
     def family(self) -> list[psutil.Process]:
@@ -42,8 +45,8 @@ class WorkerProcess:
         family = self.family()
         self.process.send_signal(number)
         self.process.wait(timeout=20)
-        _, alive = psutil.wait_procs(family, timeout=5)
-        assert [p.cmdline() for p in alive] == []
+        psutil.wait_procs(family, timeout=5)
+        assert [process.cmdline() for process in living(family)] == []
 
 
 class CrewRun:
@@ -53,13 +56,24 @@ class CrewRun:
         self.bus, self.name, self.folder = bus, name, folder
         self.journal = Journal(bus, name)
 
-    def job(self, argv: tuple[str, ...], *, id: str, script: str | None = None, **spec: Any) -> Envelope:
+    def job(
+        self,
+        argv: tuple[str, ...],
+        *,
+        id: str,
+        script: str | None = None,
+        queue: str = "default",
+        deadline: float | None = None,
+        **spec: Any,
+    ) -> Envelope:
         """A job of a script of these tests, or of `script`'s text."""
         text = script if script is not None else (SCRIPTS / argv[0]).read_text()
         job = Job(
             id=message_id(self.name, id),
             run=self.name,
             experiment=id,
+            queue=queue,
+            deadline=deadline,
             folder=str(self.folder / self.name / id),
             spec=JobSpec(files={argv[0]: text}, argv=argv, **({"seconds": 60.0} | spec)),
         )
@@ -97,6 +111,28 @@ class CrewRun:
 
     async def events(self, job: Job, kind: type[Event]) -> list[Event]:
         return [e.data for _, e in await self.said() if isinstance(e.data, kind) and e.data.job == job.id]
+
+
+async def taken(queue: JobQueue, job: Job, seconds: float = 5.0) -> Delivery:
+    """The job, from its queue."""
+    deadline = time.monotonic() + seconds
+    while (delivery := await queue.take(lane_of(job))) is None:
+        assert time.monotonic() < deadline, f"{job.id} is not in the queue"
+        await asyncio.sleep(0.05)
+    assert delivery.job.id == job.id
+    return delivery
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; a zombie waits for init to take note of its end."""
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in processes if lives(process)]
 
 
 async def until(condition: Any, seconds: float = 5.0) -> None:

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_harness import ENDS, CrewRun, WorkerProcess
+from executor_harness import ENDS, CrewRun, WorkerProcess, living, taken, until
 
 from protocol.bus import Bus
 from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted
-from protocol.queue import submit
+from protocol.lane import Lane, lane_of
+from protocol.queue import ensure_lane
 from services.bus_server import Connection
 from services.executor.attempt import Attempt
 from services.executor.backends.local import LocalBackend
-from services.executor.queue import BadQueueName, JobQueue, LeaseLost
+from services.executor.lease import LeaseLost, clock
+from services.executor.queue import BadQueueName, JobQueue
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,7 @@ async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
     family = victim.family()
     victim.process.send_signal(signal.SIGKILL)
     victim.process.wait(timeout=5)
-    _, alive = psutil.wait_procs(family, timeout=3)
-    assert alive == []
+    await until(lambda: not living(family))
 
     end = await run.end(job, seconds=40)
     assert isinstance(end, JobFinished), end
@@ -76,55 +77,52 @@ async def test_a_worker_outlives_its_zygote_and_gives_its_job_back_when_it_is_st
     assert last.process.returncode == 0
     queue = JobQueue(shared_bus, "default")
     await queue.open()
-    delivery = await queue.take(timeout=5)  # at once, not when a lease has run out
-    assert delivery is not None and (delivery.job.id, delivery.count) == (job.id, 3)
+    delivery = await taken(queue, job)  # at once, not when a lease has run out
+    assert delivery.count == 3
     await delivery.done()
     await queue.close()
     assert not any(isinstance(e.data, ENDS) for _, e in await run.said())
 
 
-async def test_a_job_that_outlived_three_workers_fails(run: CrewRun, shared_bus: Bus) -> None:
-    envelope = run.job(("sft.py",), id="poison")
-    job = envelope.data.model_copy(update={"queue": "poison"})
+async def test_a_job_that_outlived_two_workers_fails_and_is_a_dead_letter(run: CrewRun, shared_bus: Bus) -> None:
     queue = JobQueue(shared_bus, "poison")
     await queue.open()
-    await submit(shared_bus, envelope.model_copy(update={"data": job}))
-    for count in (1, 2, 3):
-        delivery = await queue.take()
-        assert delivery is not None and delivery.count == count
-        await delivery.give_back()
-    delivery = await queue.take()
-    assert delivery is not None
-    await Attempt(delivery, LocalBackend(1), "ada").run()
+    job = await run.submit("sft.py", id="poison", queue="poison")
+    letters = await shared_bus.client.subscribe("dead.worker")
+    for count in (1, 2):
+        delivery = await taken(queue, job)
+        assert delivery.count == count
+        await delivery.give_back()  # without a word, as the end of a lease does
+    await Attempt(await taken(queue, job), LocalBackend(), "ada").run()
     end = await run.end(job)
-    assert isinstance(end, JobFailed) and end.reason == "lost its worker three times"
-    assert await queue.take(timeout=0.3) is None
+    assert isinstance(end, JobFailed) and end.reason == "lost its worker 2 times"
+    assert end.cause.category == "worker_lost"
+    letter = await letters.next_msg(timeout=5)
+    assert b"lost its worker 2 times" in letter.data and job.id.encode() in letter.data
+    assert await queue.take(lane_of(job)) is None
     await queue.close()
 
 
 async def test_workers_that_were_stopped_do_not_count_as_lost(run: CrewRun, shared_bus: Bus) -> None:
-    envelope = run.job(("sft.py",), id="patient")
-    job = envelope.data.model_copy(update={"queue": "patient"})
     queue = JobQueue(shared_bus, "patient")
     await queue.open()
-    await submit(shared_bus, envelope.model_copy(update={"data": job}))
-    backend = LocalBackend(1)
+    job = await run.submit("sft.py", id="patient", queue="patient")
+    backend = LocalBackend()
     for count in range(1, 6):
-        delivery = await queue.take()
-        assert delivery is not None and delivery.count == count
+        delivery = await taken(queue, job)
+        assert delivery.count == count
         attempt = asyncio.create_task(Attempt(delivery, backend, "ada").run())
         await asyncio.sleep(0)
         attempt.cancel()
         await asyncio.wait({attempt})
         assert attempt.cancelled()
     assert [note.delivery for note in await run.events(job, JobGivenBack)] == [1, 2, 3, 4, 5]
-    for _ in range(3):
-        delivery = await queue.take()
-        assert delivery is not None
+    for _ in range(2):
+        delivery = await taken(queue, job)
         assert await Attempt(delivery, backend, "ada")._refused() is None
-        await delivery.give_back()  # without a word, as the end of a lease does
-    delivery = await queue.take()
-    assert delivery is not None and delivery.count == 9
+        await delivery.give_back()
+    delivery = await taken(queue, job)
+    assert delivery.count == 8
     await Attempt(delivery, backend, "ada").run()
     assert isinstance(await run.end(job), JobFailed)
     await queue.close()
@@ -134,11 +132,13 @@ async def test_what_is_no_job_goes_to_the_dead_letters(run: CrewRun, shared_bus:
     queue = JobQueue(shared_bus, "odd")
     await queue.open()
     letters = await shared_bus.client.subscribe("dead.worker")
-    await shared_bus.jetstream.publish("jobs.odd.x", b"{}")
-    assert await queue.take() is None
+    lane = Lane(queue="odd", priority=5, run="x")
+    await ensure_lane(shared_bus, lane)
+    await shared_bus.jetstream.publish(lane.subject("x"), b"{}")
+    assert await queue.take(lane) is None
     letter = await letters.next_msg(timeout=5)
-    assert b"jobs.odd.x" in letter.data
-    assert await queue.take(timeout=0.3) is None
+    assert b"jobs.odd.5.x" in letter.data
+    assert await queue.take(lane) is None
     await queue.close()
 
 
@@ -148,22 +148,51 @@ def test_a_queue_name_that_is_no_subject_is_refused(shared_server: Connection) -
 
 
 async def test_a_worker_that_the_bus_does_not_hear_knows_that_its_lease_is_lost(
-    bus: Bus, server: Connection, tmp_path: Path
+    bus: Bus, server: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("protocol.queue.LEASE", 1.0)
     run = CrewRun(bus, "leased", tmp_path)
     await run.journal.create()
-    await run.submit("idle.py", id="leased", script="pass")
+    job = await run.submit("idle.py", id="leased", script="pass")
     queue = JobQueue(bus, "default")
     await queue.open()
-    delivery = await queue.take()
-    assert delivery is not None and server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
+    await queue.lanes()
+    delivery = await taken(queue, job)
+    told: list[float] = []
+
+    async def renewed(until: float) -> None:
+        told.append(until)
+        if len(told) == 3:
+            os.kill(server.pid or 0, signal.SIGSTOP)
+
     try:
         with pytest.raises(LeaseLost):
             async with asyncio.timeout(8):
-                await delivery.keep(lease=0.5, beat=0.1)
+                await delivery.keep(renewed)
+        assert told == sorted(told) and delivery.lease.until == told[-1]
+        assert not delivery.lease.held and clock() - told[-1] < 0.2 * delivery.lease.seconds
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(server.pid or 0, signal.SIGCONT)
+
+
+async def test_a_worker_that_has_lost_its_lease_gives_nothing_back(
+    run: CrewRun, shared_bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocol.queue.LEASE", 3.0)
+    queue = JobQueue(shared_bus, "late")
+    await queue.open()
+    job = await run.submit("idle.py", id="late", queue="late", script="pass")
+    await queue.lanes()
+    first = await taken(queue, job)
+    await until(lambda: not first.lease.held)
+    second = await taken(queue, job)
+    assert (first.count, second.count) == (1, 2)
+    await first.give_back()
+    await asyncio.sleep(0.3)  # in which the queue would note it
+    assert await queue.take(lane_of(job)) is None, "the queue would take that word for the other's"
+    await second.give_back()
+    assert (await taken(queue, job)).count == 3
+    await queue.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,7 @@ from protocol.job import (
 )
 from protocol.journal import Journal
 from protocol.queue import submit
-from services.executor.files.model_folder import what_is_missing
+from services.trained_model import what_is_missing
 
 FOREVER = ("--steps", "100000", "--pause", "0.02")
 
@@ -123,7 +124,7 @@ async def test_a_nan_loss_stops_the_job_at_once(run: CrewRun, worker: WorkerProc
     job = await run.submit("sft.py", *FOREVER, "--spoil-at", "3", id="nan")
     end = await run.end(job)
     assert isinstance(end, JobFailed) and end.reason == "nan"
-    (alert,) = await run.events(job, JobAlert)
+    *_, alert = await run.events(job, JobAlert)
     assert alert.kill and alert.rule == "nan" and "step 4" in alert.evidence
     assert end.evidence[0] == alert.evidence
 
@@ -175,19 +176,24 @@ async def test_a_script_outside_its_folder_is_refused(run: CrewRun, worker: Work
 
 
 async def test_nothing_that_a_job_started_outlives_it(run: CrewRun, worker: WorkerProcess) -> None:
+    seconds = f"300.{uuid.uuid4().int % 10**9}"  # by which they are known: the job sees other process ids than we
     script = (
-        "import subprocess\n"
-        "a = subprocess.Popen(['sleep', '300'])\n"
-        "b = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
-        "c = subprocess.Popen(['sh', '-c', 'setsid sleep 300 & echo $!; wait'], stdout=subprocess.PIPE, text=True)\n"
-        "print('PIDS', a.pid, b.pid, c.pid, int(c.stdout.readline()), flush=True)"
+        "import os, subprocess, time\n"
+        f"a = subprocess.Popen(['sleep', '{seconds}'])\n"
+        f"b = subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)\n"
+        f"c = subprocess.Popen(['sh', '-c', 'setsid sleep {seconds} & wait'])\n"
+        "while not os.path.exists('go'): time.sleep(0.05)\n"
     )
     job = await run.submit("daemons.py", id="daemons", script=script)
+    await until(lambda: len(sleeping(seconds)) == 3, 20.0)
+    (Path(job.folder) / "go").touch()
     await run.end(job)
-    (line,) = [x for e in await run.events(job, JobLog) for x in e.lines if x.startswith("PIDS")]
-    pids = [int(pid) for pid in line.split()[1:]]
-    assert len(pids) == 4
-    await until(lambda: not any(map(psutil.pid_exists, pids)), 3.0)
+    assert sleeping(seconds) == []
+
+
+def sleeping(seconds: str) -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if (p.info["cmdline"] or [])[-2:] == ["sleep", seconds]]
 
 
 async def test_a_job_does_not_get_the_bus_and_its_random_numbers_are_its_own(

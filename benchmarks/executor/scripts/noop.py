@@ -1,0 +1,1 @@
+"""Never run: jobs of the queue's own measurement do nothing."""

@@ -1,0 +1,71 @@
+"""The limits on memory and disk that a job is held to by looking: what setrlimit(2) cannot count over processes.
+
+Used by the local backend, which kills a job that breaks one.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+
+from protocol.job import Job
+from services.executor.sandbox import usage
+from services.executor.sandbox.cgroup import Group
+from services.executor.sandbox.plan import Plan
+
+SECONDS = 0.2
+"""Between two looks, …"""
+DISK_SECONDS = 1.0
+SHARE = 0.1
+"""… but a job of many processes or files is not looked at for a greater share of the time."""
+MACHINE_SHARE = 0.9
+"""Of the machine's memory: the limit of a job that names none. Beyond, the kernel would kill something, or swap."""
+
+
+def memory_limit_gb(job: Job) -> float:
+    """Gigabytes (10⁹ bytes)."""
+    return job.spec.needs.memory_gb or MACHINE_SHARE * psutil.virtual_memory().total / usage.GB
+
+
+class Limits:
+    """Those of one job; without a `plan` it is in no sandbox, without a `group` the kernel does not count for us."""
+
+    def __init__(self, job: Job, plan: Plan | None, group: Group | None = None) -> None:
+        self.folder, self.group = Path(job.folder), group
+        self.memory_gb, self.disk_gb = memory_limit_gb(job), job.spec.needs.disk_gb
+        self._shared_gb = plan.limits.shared_bytes / usage.GB if plan is not None else None
+        self._memory_at = self._disk_at = 0.0
+
+    def broken(self, pid: int) -> str | None:
+        """The limit that the job breaks, in words with limit and value, if it does; `pid` as in `usage`. Takes a while
+        where there is much to look at."""
+        return self._memory(pid) or self._disk(pid)
+
+    def kept_by_kernel(self) -> str | None:
+        """The same, of what the kernel has kept by itself, when the job may have ended of it."""
+        if self.group is None or not self.group.kills():
+            return None
+        return f"memory limit {self.memory_gb:.4g} GB exceeded: it took {self.group.most_gb():.2f} GB and more"
+
+    def _memory(self, pid: int) -> str | None:
+        begun = time.monotonic()
+        if self.group is not None:
+            return self.kept_by_kernel()
+        if begun < self._memory_at:
+            return None
+        held = usage.memory_gb(pid, self.memory_gb, self._shared_gb)
+        self._memory_at = begun + (time.monotonic() - begun) / SHARE
+        return f"memory limit {self.memory_gb:.4g} GB exceeded: {held:.2f} GB" if held > self.memory_gb else None
+
+    def _disk(self, pid: int) -> str | None:
+        begun = time.monotonic()
+        if begun < self._disk_at:
+            return None
+        held = usage.disk_gb(pid, self.folder)
+        self._disk_at = begun + max(DISK_SECONDS, (time.monotonic() - begun) / SHARE)
+        if held <= self.disk_gb:
+            return None
+        told = f"{held:.2f} GB" if held < float("inf") else "more files than can be looked at"
+        return f"disk limit {self.disk_gb:.4g} GB exceeded: {told}"

@@ -1,0 +1,48 @@
+"""Makes the folder of a new run: `task.yaml` as the user wrote it, and `brief.json`, from which it is launched.
+
+Called by the launcher for a run that starts here, and by the graph server for one that was handed to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+from protocol.brief import Brief, Choices, Task
+from services import base_model
+from services.run_folder import RunFolder
+
+
+def new_id(name: str) -> str:
+    """`dates-1123-0415-7f3a`: letters, digits and `-` only, since it is part of NATS subjects."""
+    safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name).strip("-").lower()
+    return f"{safe or 'run'}-{time.strftime('%m%d-%H%M')}-{secrets.token_hex(2)}"
+
+
+async def make_run(
+    folder: RunFolder,
+    task: Task,
+    text: str,
+    task_folder: Path,
+    choices: Choices,
+    data: Path | None = None,
+) -> Brief:
+    """Make the folder; `text` is the task file, `task_folder` what its paths are relative to.
+
+    Raises `BadInput` when the base model is nowhere.
+    """
+    base = await base_model.find(task.base_model, task_folder)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    brief = Brief(
+        task=task.model_copy(update={"base_model": base}),
+        folder=str(folder.root),
+        task_folder=str(task_folder),
+        data_folder=str(data.resolve()) if data else None,
+        **choices.model_dump(),
+    )
+    folder.task.write_text(text)
+    draft = folder.brief.with_suffix(".draft")
+    draft.write_text(brief.model_dump_json(indent=2))
+    draft.replace(folder.brief)  # last, and at once: a folder with a brief is a run
+    return brief

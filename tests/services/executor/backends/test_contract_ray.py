@@ -1,0 +1,70 @@
+"""The backends' contract, kept by the Ray backend on a real cluster of one node."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from contract import BackendContract, Fresh, Traits
+from watched_job import WatchedJob
+
+from services.executor.backends.backend import Backend, BackendFailed
+from services.executor.backends.shared_folder import SharedFolderBackend
+
+pytest.importorskip("ray", reason="the cluster extra is not installed")
+from ray_node import START_SECONDS, RayNode
+
+from services.executor.backends.ray import RayCluster
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def opened(node: RayNode, lost_seconds: float = 60.0) -> SharedFolderBackend:
+    """A backend on a node that starts."""
+    backend = SharedFolderBackend(RayCluster(node.address, cpus=1), lost_seconds=lost_seconds)
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            await backend.open()
+            return backend
+        except BackendFailed as error:
+            assert node.alive and time.monotonic() < deadline, f"{error}; {node.said}"
+            await asyncio.sleep(0.5)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def backend() -> AsyncIterator[Backend]:
+    node = RayNode()
+    node.start()
+    try:
+        made = await opened(node)
+        yield made
+        await made.close()
+    finally:
+        node.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh() -> AsyncIterator[Fresh]:
+    nodes: list[RayNode] = []
+
+    async def make() -> Backend:
+        nodes.append(RayNode(cpus=1))
+        nodes[-1].start()
+        made = await opened(nodes[-1], lost_seconds=3.0)
+        made.node = nodes[-1]  # type: ignore[attr-defined]
+        return made
+
+    yield make
+    for node in nodes:
+        node.stop()
+
+
+class TestRay(BackendContract):
+    traits = Traits(kill_seconds=15.0, outlives_worker=True)
+
+    async def lose(self, backend: Backend, watched: WatchedJob) -> None:
+        await asyncio.to_thread(backend.node.kill)  # type: ignore[attr-defined]
