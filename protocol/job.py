@@ -139,7 +139,7 @@ class JobAccepted(JobEvent):
 
 
 class JobGivenBack(JobEvent):
-    """The worker was stopped, or lost its lease, and the job goes on elsewhere: this delivery is not held against it."""
+    """The worker was stopped, or lost its lease: the job goes on elsewhere, and this is not held against it."""
 
     type: Literal["job_given_back"] = "job_given_back"
     worker: str

@@ -14,7 +14,9 @@ def excerpt(text: str, offset: int = 0, characters: int = EXCERPT) -> str:
         raise ToolFault(f"there is nothing at offset {offset:,}: it has {len(text):,} characters")
     end = min(len(text), offset + characters)
     whole = offset == 0 and end == len(text)
-    note = f"[characters {offset:,} to {end:,} of {len(text):,}" + (f"; go on with offset={end}]" if end < len(text) else "]")
+    note = f"[characters {offset:,} to {end:,} of {len(text):,}" + (
+        f"; go on with offset={end}]" if end < len(text) else "]"
+    )
     return text if whole else f"{text[offset:end]}\n{note}"
 
 

@@ -1,7 +1,8 @@
-"""A service of the outside world that answers in JSON or pages: where it is, whose key it gets, and what its refusals mean.
+"""A service of the outside world: where it is, which key it gets, and what its refusals mean.
 
-The address comes from an environment variable, the real service's being the default. An address that the user has set may
-lie in a private network; the default may not. A key is sent to the service's own host and to no other (`tools.http`).
+The address comes from an environment variable, the real service's being the default. An address that the user has
+set may lie in a private network; the default may not. A key is sent to the service's own host and to no
+other (`tools.http`).
 """
 
 from __future__ import annotations
@@ -67,9 +68,7 @@ class Service:
         except ToolFault as error:
             raise ToolFault(f"{self.name}: {error}. {self.instead}") from error
 
-    async def read(
-        self, path: str, params: Mapping[str, Any] | None, shape: type[Shape], **headers: str
-    ) -> Shape:
+    async def read(self, path: str, params: Mapping[str, Any] | None, shape: type[Shape], **headers: str) -> Shape:
         """The answer's JSON as `shape`. Raises `Missing` for a 404, `ToolFault` for what else is no answer."""
         return self.parsed(self.accepted(await self.get(path, params, **headers)), shape)
 

@@ -20,7 +20,7 @@ CACHE = Path("/var/cache/postdocs/artifacts" if os.geteuid() == 0 else "~/.cache
 """Root's jobs do not run as root, and cannot look into its home."""
 VARIABLE = "POSTDOCS_ARTIFACTS_CACHE"
 """Folder of the cache, where another is wanted."""
-_READ_ONLY, _FOLDER = 0o444, 0o755
+_READ_ONLY, _WRITABLE, _FOLDER = 0o444, 0o644, 0o755
 
 
 class Pointer(Part):
@@ -75,10 +75,7 @@ class Store:
         draft = self.cache / "partial" / secrets.token_hex(8)
         draft.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if ref.kind == "file":
-                self._get_file(ref.sha256, draft)
-            else:
-                self._get_folder(ref.sha256, draft)
+            self._fetch(ref, draft, _READ_ONLY)
             place.parent.mkdir(parents=True, exist_ok=True)
             _settle(draft, place)
         finally:
@@ -86,21 +83,24 @@ class Store:
         return place
 
     def copy(self, ref: Ref, place: Path) -> None:
-        """A writable copy at `place`, whole or not at all; a folder or file that stands there is replaced."""
-        cached = self.get(ref)
+        """A writable copy at `place`, whole or not at all, past the cache; what stands there is replaced."""
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         try:
-            if ref.kind == "folder":
-                shutil.copytree(cached, draft, copy_function=shutil.copyfile)
-            else:
-                shutil.copyfile(cached, draft)
+            self._fetch(ref, draft, _WRITABLE)
             _remove(place)
             draft.replace(place)
         finally:
             _remove(draft)
 
-    def _get_folder(self, digest: str, draft: Path) -> None:
+    def _fetch(self, ref: Ref, draft: Path, mode: int) -> None:
+        """From the store, checked; its files with this mode."""
+        if ref.kind == "file":
+            self._get_file(ref.sha256, draft, mode)
+        else:
+            self._get_folder(ref.sha256, draft, mode)
+
+    def _get_folder(self, digest: str, draft: Path, mode: int) -> None:
         try:
             data = self._driver.read(_key(digest))
         except FileNotFoundError as error:
@@ -116,12 +116,12 @@ class Store:
         for file in manifest.files:
             path = draft / file.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._get_file(file.sha256, path)
+            self._get_file(file.sha256, path, mode)
         for path in (draft, *draft.rglob("*")):
             if path.is_dir():
                 path.chmod(_FOLDER)  # whatever the umask: jobs may run as somebody else
 
-    def _get_file(self, digest: str, path: Path) -> None:
+    def _get_file(self, digest: str, path: Path, mode: int) -> None:
         try:
             self._driver.get(_key(digest), path)
         except FileNotFoundError as error:
@@ -129,7 +129,7 @@ class Store:
         got = sha256_of(path)
         if got != digest:
             raise ArtifactBroken(self.url, digest, got)
-        path.chmod(_READ_ONLY)
+        path.chmod(mode)
 
     # -- pointers ----------------------------------------------------------------------------------------------
 

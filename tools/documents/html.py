@@ -14,8 +14,23 @@ from markdownify import ATX, markdownify
 
 from tools.documents.document import Document, by_headings
 
-UNSEEN = ("script", "style", "noscript", "template", "svg", "iframe", "object", "form", "button", "nav", "footer", "head")
-HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])", re.IGNORECASE)
+UNSEEN = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "iframe",
+    "object",
+    "form",
+    "button",
+    "nav",
+    "footer",
+    "head",
+)
+HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])", re.IGNORECASE
+)
 MAIN = ("article.ltx_document", "main", "article", "body")
 BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 

@@ -18,7 +18,11 @@ from tools.papers.services import ARXIV
 from tools.service import Missing
 from tools.tool import ToolFault
 
-ATOM, SEARCH, OWN = "{http://www.w3.org/2005/Atom}", "{http://a9.com/-/spec/opensearch/1.1/}", "{http://arxiv.org/schemas/atom}"
+ATOM, SEARCH, OWN = (
+    "{http://www.w3.org/2005/Atom}",
+    "{http://a9.com/-/spec/opensearch/1.1/}",
+    "{http://arxiv.org/schemas/atom}",
+)
 FIELDS = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all):|\b(?:AND|OR|ANDNOT)\b")
 TERMS = re.compile(r'"[^"]+"|[^\s"()\[\]:]+')
 FIRST_DAY = datetime.date(1991, 8, 14)
@@ -51,9 +55,7 @@ class Entry:
         return Paper(self.id, self.title, self.authors, self.published, self.summary, notes)
 
 
-def expression(
-    query: str, categories: Sequence[str], since: datetime.date | None, until: datetime.date | None
-) -> str:
+def expression(query: str, categories: Sequence[str], since: datetime.date | None, until: datetime.date | None) -> str:
     """arXiv's `search_query`. Words without a field are all searched everywhere. Raises `ToolFault` for none at all."""
     words = [query] if FIELDS.search(query) else [f"all:{term}" for term in TERMS.findall(query)]
     parts = [f"({' AND '.join(words)})"] if query.strip() and words else []

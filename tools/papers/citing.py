@@ -15,7 +15,7 @@ from tools.papers.reading import OnePaper
 from tools.papers.semantic_scholar import Citation
 from tools.tool import Desk, Tool, ToolFault
 
-CONTEXT, SNIPPET = 300, 1_200
+CONTEXT, SNIPPET = 250, 1_200
 """Characters of a sentence that cites, and of a passage."""
 
 
@@ -23,7 +23,7 @@ class PaperCitations(OnePaper):
     direction: Literal["citations", "references"] = "citations"
     """citations: who cites it, and with which words; references: whom it cites."""
     start: Annotated[int, Field(ge=0, le=9_000)] = 0
-    limit: Annotated[int, Field(ge=1, le=20)] = 10
+    limit: Annotated[int, Field(ge=1, le=10)] = 8
 
 
 class RecommendPapers(OnePaper):

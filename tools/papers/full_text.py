@@ -39,7 +39,9 @@ async def _found(paper: PaperId) -> tuple[Document, str]:
     except Missing as error:
         raise Missing(f"arXiv has no paper {paper.versioned}: search for its title") from error
     if answer.cut:
-        raise ToolFault(f"the PDF has more than {ARXIV_PAGES.most_bytes / 1e6:.0f} MB: read its abstract (paper_details)")
+        raise ToolFault(
+            f"the PDF has more than {ARXIV_PAGES.most_bytes / 1e6:.0f} MB: read its abstract (paper_details)"
+        )
     return await read(answer.content, "pdf"), "arXiv, PDF"
 
 

@@ -72,10 +72,9 @@ def _refused(status: int) -> ToolFault:
 
 
 def _pause(response: httpx2.Response, attempt: int) -> float:
-    try:
-        return min(MOST_WAIT, max(0.0, float(response.headers.get("retry-after", 0.5 * 2**attempt))))
-    except ValueError:
-        return 0.5 * 2**attempt
+    wait = 0.25 * 2**attempt
+    asked = response.headers.get("retry-after", "")
+    return min(MOST_WAIT, float(asked)) if asked.isdigit() else wait
 
 
 async def search(query: str, start: int, limit: int) -> Page:

@@ -12,6 +12,7 @@ PAGE = re.compile(r"^https?://[^/]+/(?:abs|pdf|html|papers)/(.+?)(?:\.pdf|\.md)?
 DOI = re.compile(r"^(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/[^\s?#%]+)$", re.IGNORECASE)
 OF_ARXIV = re.compile(r"^10\.48550/arxiv\.(.+)$", re.IGNORECASE)
 SCHOLAR = re.compile(r"^([0-9a-f]{40}|CorpusId:\d+|(?:ACL|PMID|PMCID|MAG):[\w.-]+)$", re.IGNORECASE)
+SCHOLAR_PAGE = re.compile(r"^https?://[^/]*semanticscholar\.org/paper/(?:[^/]+/)?([0-9a-f]{40})/?$")
 TELL = "give an arXiv id (2305.18290, with v2 for a version), a DOI (10.…/…), or a Semantic Scholar id"
 
 
@@ -40,7 +41,7 @@ class PaperId:
 def paper_id(text: str) -> PaperId:
     """Raises `ToolFault` for what names no paper."""
     told = text.strip()
-    if page := PAGE.match(told):
+    if page := PAGE.match(told) or SCHOLAR_PAGE.match(told):
         told = page[1]
     if doi := DOI.match(told):
         inner = OF_ARXIV.match(doi[1])

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from tools.excerpt import shortened
 
 AUTHORS = 4
-SUMMARY = 500
-"""Characters of an abstract in a list; ten of them fit into one answer."""
+SUMMARY, PAGE = 500, 9_000
+"""Characters of an abstract in a list, and of all of a list: abstracts are shorter in a long one."""
+HEAD = 300
+"""Characters for a paper's title and authors."""
 
 
 @dataclass(frozen=True)
@@ -47,4 +49,6 @@ def told_page(page: Page, nothing: str) -> str:
     end = page.start + len(page.papers)
     count = f" of {page.total:,}" if page.total is not None else ""
     go_on = f"; go on with start={end}" if page.more else ""
-    return "\n\n".join([f"papers {page.start + 1} to {end}{count}{go_on}", *map(told, page.papers)])
+    each = min(SUMMARY, max(100, PAGE // len(page.papers) - HEAD))
+    listed = [told(paper, each) for paper in page.papers]
+    return "\n\n".join([f"papers {page.start + 1} to {end}{count}{go_on}", *listed])

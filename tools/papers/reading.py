@@ -46,7 +46,9 @@ async def _details(given: OnePaper, desk: Desk) -> str:
     entry = await arxiv.details(wanted.versioned)
     versions = f"version {entry.version}"
     if wanted.version is None:
-        versions = f"versions v1 ({entry.published}) to v{entry.version} ({entry.updated})" if entry.version > 1 else "v1 only"
+        versions = (
+            f"versions v1 ({entry.published}) to v{entry.version} ({entry.updated})" if entry.version > 1 else "v1 only"
+        )
     doi = f"DOI {entry.doi}" if entry.doi else ""
     return "\n".join(line for line in (told(entry.paper, ABSTRACT), versions, doi) if line)
 
@@ -64,8 +66,8 @@ async def _read(given: ReadPaper, desk: Desk) -> str:
 
 def _outline(document: Document) -> str:
     lines = [
-        f"{'  ' * (section.level - 1)}{number}. {shortened(section.title or '(beginning)', 120)} ({len(section.text):,})"
-        for number, section in enumerate(document.sections, 1)
+        f"{'  ' * (one.level - 1)}{number}. {shortened(one.title or '(beginning)', 120)} ({len(one.text):,})"
+        for number, one in enumerate(document.sections, 1)
     ]
     return "\n".join(["sections (characters):", *lines])[: EXCERPT // 2]
 
@@ -84,7 +86,9 @@ def _place(document: Document, wanted: str) -> int:
         for place, section in enumerate(document.sections):
             if fits(section.title.lower(), said):
                 return place
-    raise ToolFault(f"there is no such section: give a number from 1 to {count}, or ask without section for the outline")
+    raise ToolFault(
+        f"there is no such section: give a number from 1 to {count}, or ask without section for the outline"
+    )
 
 
 def _whole(document: Document, first: int) -> str:
@@ -100,16 +104,16 @@ def _whole(document: Document, first: int) -> str:
 
 PAPER_DETAILS = Tool(
     "paper_details",
-    "One paper: title, authors, whole abstract, dates and versions, categories, venue, DOI. By arXiv id from arXiv, else "
-    "from Semantic Scholar.",
+    "One paper: title, authors, whole abstract, dates and versions, categories, venue, DOI. By arXiv id from arXiv, "
+    "else from Semantic Scholar.",
     OnePaper,
     _details,
     outside=True,
 )
 READ_PAPER = Tool(
     "read_paper",
-    "The full text of a paper on arXiv. First without a section: its outline and abstract. Then the sections that matter "
-    "(method, experiments, hyperparameters in the appendix), one at a time.",
+    "The full text of a paper on arXiv. First without a section: its outline and abstract. Then the sections that "
+    "matter (method, experiments, hyperparameters in the appendix), one at a time.",
     ReadPaper,
     _read,
     seconds=READING_SECONDS,

@@ -28,8 +28,8 @@ class SearchPapers(Arguments):
     query: Annotated[str, Field(max_length=300)] = ""
     """A few words. On arxiv also with fields: `ti:"direct preference" AND abs:reward ANDNOT au:smith`."""
     source: Literal["arxiv", "semantic_scholar", "huggingface", "huggingface_daily"] = "arxiv"
-    """arxiv: all preprints; semantic_scholar: all journals and conferences, with citation counts; huggingface: papers with
-    models or data on the Hub; huggingface_daily: what the community reads these days (no query)."""
+    """arxiv: all preprints; semantic_scholar: all journals and conferences, with citation counts; huggingface: papers
+    with models or data on the Hub; huggingface_daily: what the community reads these days (no query)."""
     categories: Annotated[tuple[Category, ...], Field(max_length=8)] = ()
     """arxiv only: any of these, such as cs.CL, cs.LG."""
     since: datetime.date | None = None
@@ -87,7 +87,7 @@ async def _found(given: SearchPapers) -> Page:
 
 SEARCH_PAPERS = Tool(
     "search_papers",
-    "Searches the literature (network): ids, titles, dates, abstracts' beginnings. Then `read_paper` what seems to fit.",
+    "Searches the literature: ids, titles, dates, the first lines of abstracts. Then `read_paper` what seems to fit.",
     SearchPapers,
     _search,
     outside=True,

@@ -26,7 +26,8 @@ REPORT = "POSTDOCS_REPORT"
 """… and the descriptor on which it tells why it cannot."""
 CONFIG = "accelerate.yaml"
 CPU_PROCESSES = 2
-"""Where a job asks for several processes, but for no GPU: to try it out."""
+"""Where a job asks for several processes, but for no GPU: to try it out. They train by DDP, whatever it asks for:
+accelerate shards on accelerators only (`AcceleratorState.__init__`)."""
 
 
 def run(start: Start, mask: Iterable[int]) -> int:

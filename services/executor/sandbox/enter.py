@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from services.executor.sandbox import interpreter, network, privileges, system
+from services.executor.sandbox import idmap, interpreter, network, privileges, system
 from services.executor.sandbox.plan import Plan
 from services.executor.sandbox.root import HOSTNAME, Root
 
@@ -56,14 +56,15 @@ def enter(plan: Plan, report: int | None = None, hold: tuple[int, ...] = ()) -> 
     signal.set_wakeup_fd(-1)
     try:
         _close_all_but({report, *hold})
-        _leave(plan)
-        ready, told = os.pipe()
-        alive, life = os.pipe()
-        build = Root(plan, shown).build
-        init = _fork(report, lambda: _init(plan, build, told, alive, (ready, life), (report, *hold)))
-        os.close(told)
-        os.close(alive)
-        root = os.read(ready, 64)  # not before: a process that is forked while the root changes may keep the old one
+        with _mapping(plan) as mapping:
+            _leave(plan)
+            ready, told = os.pipe()
+            alive, life = os.pipe()
+            build = Root(plan, shown, mapping).build
+            init = _fork(report, lambda: _init(plan, build, told, alive, (ready, life), (report, *hold)))
+            os.close(told)
+            os.close(alive)
+            root = os.read(ready, 64)  # a process that is forked while the root changes may keep the old one
         os.close(ready)
         if not root:
             os._exit(FAULT)  # init has said why
@@ -75,6 +76,13 @@ def enter(plan: Plan, report: int | None = None, hold: tuple[int, ...] = ()) -> 
     os.close(life)
     _settle(plan, root, report, hold)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _mapping(plan: Plan) -> contextlib.AbstractContextManager[int | None]:
+    """What root's files are shown by, where some are: made while we can, in the machine's namespaces."""
+    if privileges.is_root(plan) and any(read.mapped for read in plan.reads):
+        return idmap.mapping()
+    return contextlib.nullcontext()
 
 
 def _leave(plan: Plan) -> None:

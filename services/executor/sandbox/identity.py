@@ -90,6 +90,10 @@ def can_read(path: Path, uid: int) -> bool:
     if uid == os.geteuid():
         return os.access(path, os.R_OK)
     found = path.stat()
-    wanted = 5 if stat.S_ISDIR(found.st_mode) else 4
-    mode = found.st_mode >> 6 if found.st_uid == uid else found.st_mode
-    return mode & wanted == wanted
+    return lets_read(found.st_mode, found.st_uid == uid)
+
+
+def lets_read(mode: int, owner: bool) -> bool:
+    """Whether a file or folder of this mode can be read by its owner, or by everybody."""
+    wanted = 5 if stat.S_ISDIR(mode) else 4
+    return (mode >> 6 if owner else mode) & wanted == wanted

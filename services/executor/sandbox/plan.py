@@ -43,6 +43,8 @@ class Bind(Part):
     """Where it is shown, if not at the same path."""
     programs: bool = False
     """Whether what lies there may be executed, or loaded as a library."""
+    mapped: bool = False
+    """Whether root's files there are shown as the job's own (`idmap`)."""
 
 
 class Limits(Part):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.executor.files.folder import BadJobFolder
-from services.executor.sandbox import environment, identity
+from services.executor.sandbox import environment, identity, idmap
 from services.run_folder import RunFolder
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -37,6 +37,8 @@ _SYSTEM = frozenset(
         "var",
     )
 )
+_SECRETS = tuple(Path("/", name) for name in ("boot", "etc", "run", "var/lib", "var/spool"))
+"""Not opened to jobs, though one of them may name it: what only root can read there is no data."""
 _NO_FILES = (Path("/proc"), Path("/dev"), Path("/sys"))
 LOOKED_AT = 10_000
 """Entries of a read folder that are looked at for whether they can be read."""
@@ -48,6 +50,7 @@ class Shown(NamedTuple):
     source: str
     alias: str | None = None
     target: str | None = None
+    mapped: bool = False
 
 
 def shown(reads: Sequence[str], folder: Path, uid: int) -> Iterator[Shown]:
@@ -64,8 +67,7 @@ def shown(reads: Sequence[str], folder: Path, uid: int) -> Iterator[Shown]:
         if real.is_relative_to(folder):
             continue
         _check_extent(name, real, folder)
-        _check_readable(name, real, uid)
-        yield Shown(str(real), name if name != str(real) else None)
+        yield Shown(str(real), name if name != str(real) else None, mapped=_needs_mapping(name, real, uid))
 
 
 def _resolved(path: Path, folder: Path) -> Path:
@@ -106,14 +108,41 @@ def _check_extent(name: str, real: Path, folder: Path) -> None:
         raise BadJobFolder(f"reads {name!r}, which holds more than models and data: name the files or folders needed")
     if any(real.is_relative_to(place) for place in _NO_FILES):
         raise BadJobFolder(f"reads {name!r}, which is no file of data")
+    for above in real.parents:
+        run = RunFolder(above)
+        if above == folder.parent.parent or run.brief.exists():
+            kept = (run.sealed, run.bus, run.bus_url, run.checkpoints)
+            if any(real.is_relative_to(place) for place in kept):
+                raise BadJobFolder(f"reads {name!r}, which no job may: it is the run's own")
 
 
-def _check_readable(name: str, real: Path, uid: int) -> None:
-    """One clear sentence now, not a riddle in the job's log."""
+def _needs_mapping(name: str, real: Path, uid: int) -> bool:
+    """Whether what is root's there must be shown as the job's own. Raises `BadJobFolder` where it cannot be read so
+    either: one clear sentence now, not a riddle in the job's log."""
+    closed: Path | None = None
+    possible = uid == identity.NOBODY and os.geteuid() == 0 and not _is_secret(real)
     for path in _below(real):
-        if path.exists() and not path.is_symlink() and not identity.can_read(path, uid):
-            who = f"user {uid}, as whom jobs run"
-            raise BadJobFolder(f"reads {name!r}, but {who}, cannot read {path}: chmod -R a+rX {real}")
+        if not path.exists() or path.is_symlink():
+            continue
+        found = path.stat()
+        possible = possible and identity.lets_read(found.st_mode, idmap.swapped(found.st_uid) == uid)
+        if closed is None and not identity.can_read(path, uid):
+            closed = path
+        if closed is not None and not possible:
+            break
+    if closed is None:
+        return False
+    if possible and idmap.fault(real) is None:
+        return True
+    who = f"user {uid}, as whom jobs run"
+    raise BadJobFolder(f"reads {name!r}, but {who}, cannot read {closed}: chmod -R a+rX {real}")
+
+
+def _is_secret(real: Path) -> bool:
+    """Whether what is closed there is closed for a good reason: keys, accounts, what is hidden in a home."""
+    if real.is_relative_to(environment.hub_cache(os.environ).resolve()):
+        return False
+    return any(part.startswith(".") for part in real.parts) or any(real.is_relative_to(place) for place in _SECRETS)
 
 
 def _below(real: Path) -> Iterator[Path]:
@@ -132,5 +161,6 @@ def _cached(hub_id: str, uid: int) -> Iterator[Shown]:
     for kind in ("models", "datasets"):
         path = cache / f"{kind}--{hub_id.replace('/', '--')}"
         if path.is_dir() and not path.is_symlink():
-            _check_readable(hub_id, path.resolve(), uid)
-            yield Shown(str(path.resolve()), target=f"{environment.HUB}/{path.name}")
+            real = path.resolve()
+            mapped = _needs_mapping(hub_id, real, uid)
+            yield Shown(str(real), target=f"{environment.HUB}/{path.name}", mapped=mapped)

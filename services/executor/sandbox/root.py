@@ -16,7 +16,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.executor.sandbox import environment, system
+from services.executor.sandbox import environment, idmap, system
 from services.executor.sandbox.paths import NEW, OLD, make_target, mounts, open_source, outermost, real
 from services.executor.sandbox.plan import Plan
 
@@ -40,9 +40,9 @@ _DEVICE = system.MS_NOSUID | system.MS_NOEXEC | system.MS_RDONLY
 class Root:
     """The root under construction."""
 
-    def __init__(self, plan: Plan, system_paths: Sequence[Path]) -> None:
-        """`system_paths`: what Python needs, as `interpreter` names it."""
-        self.plan, self._system_paths = plan, system_paths
+    def __init__(self, plan: Plan, system_paths: Sequence[Path], mapping: int | None = None) -> None:
+        """`system_paths`: what Python needs, as `interpreter` names it. `mapping`: by `idmap`, where it is needed."""
+        self.plan, self._system_paths, self._mapping = plan, system_paths, mapping
         self._flags: dict[str, int] = {"/": _BARE | system.MS_RDONLY}
         """What is mounted where, and how it may be used."""
         self._as_named: set[str] = set()
@@ -116,7 +116,8 @@ class Root:
         if self.plan.alias is not None:
             self._link(self.plan.alias, self.plan.folder)
         for read in sorted(self.plan.reads, key=lambda read: read.source):
-            self._bind(read.source, (_SAFE if read.programs else _BARE) | system.MS_RDONLY, read.target)
+            how = (_SAFE if read.programs else _BARE) | system.MS_RDONLY
+            self._bind(read.source, how, read.target, mapped=read.mapped)
         for read in self.plan.reads:
             if read.alias is not None:
                 self._link(read.alias, read.source)
@@ -169,17 +170,16 @@ class Root:
         system.mount("tmpfs", f"{NEW}/dev/shm", "tmpfs", _BARE, size)
         self._flags["/dev/shm"] = _BARE
 
-    def _bind(self, source: str, flags: int, target: str | None = None) -> None:
+    def _bind(self, source: str, flags: int, target: str | None = None, *, mapped: bool = False) -> None:
         """Show a path of the machine, with what is mounted below it; `_restrict` sets the flags."""
         target = target or source
-        if target == source and self._is_shown(source, flags):
+        if target == source and not mapped and self._is_shown(source, flags):
             return
         opened = open_source(source)
         try:
             place = make_target(target, stat.S_ISDIR(os.fstat(opened).st_mode))
             try:
-                link = f"{OLD}/proc/self/fd"
-                system.mount(f"{link}/{opened}", f"{link}/{place}", None, system.MS_BIND | system.MS_REC)
+                self._mount(opened, place, mapped)
             except OSError as error:
                 raise OSError(error.errno, f"cannot show {source}: {os.strerror(error.errno or 0)}") from None
             finally:
@@ -189,6 +189,17 @@ class Root:
         self._flags[target] = flags
         if target == source:
             self._as_named.add(target)
+
+    def _mount(self, opened: int, place: int, mapped: bool) -> None:
+        if not mapped or self._mapping is None:
+            link = f"{OLD}/proc/self/fd"
+            system.mount(f"{link}/{opened}", f"{link}/{place}", None, system.MS_BIND | system.MS_REC)
+            return
+        made = idmap.mapped(opened, self._mapping)
+        try:
+            system.move_mount(made, place)
+        finally:
+            os.close(made)
 
     def _is_shown(self, source: str, flags: int) -> bool:
         """Whether an earlier mount shows it already, as it is asked for."""

@@ -21,6 +21,10 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
 MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 0x400, 0x800, 0x200000
 _MNT_DETACH = 2
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 1, 2, 4, 0x100000
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+"""Numbers of system calls, the same on every machine; glibc before 2.36 has no names for them."""
+_AT_EMPTY_PATH, _AT_RECURSIVE, _OPEN_TREE_CLONE, _MOVE_FROM_EMPTY, _MOVE_TO_EMPTY = 0x1000, 0x8000, 1, 0x4, 0x40
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -42,6 +46,13 @@ def _call(name: str, *arguments: object) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
     return result
+
+
+def _numbered(name: str, number: int, *arguments: object) -> int:
+    try:
+        return _call("syscall", ctypes.c_long(number), *arguments)
+    except OSError as error:
+        raise OSError(error.errno, f"{name}: {os.strerror(error.errno or 0)}") from None
 
 
 def unshare(flags: int) -> None:
@@ -66,6 +77,26 @@ def detach(target: str) -> None:
 def pivot_root(new: str, old: str) -> None:
     """pivot_root(2)."""
     _call("pivot_root", new.encode(), old.encode())
+
+
+def clone_mount(path: int) -> int:
+    """A descriptor of a bind mount, with all below it, that stands nowhere yet (open_tree(2))."""
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE)
+    return _numbered("open_tree", _OPEN_TREE, ctypes.c_int(path), b"", flags)
+
+
+def set_mount(mount: int, attributes: int, user_namespace: int) -> None:
+    """mount_setattr(2) of a mount by `clone_mount`, with all below it; ids are mapped by the user namespace."""
+    given = (ctypes.c_uint64 * 4)(attributes | MOUNT_ATTR_IDMAP, 0, 0, user_namespace)  # struct mount_attr
+    flags = ctypes.c_uint(_AT_EMPTY_PATH | _AT_RECURSIVE)
+    size = ctypes.c_size_t(ctypes.sizeof(given))
+    _numbered("mount_setattr", _MOUNT_SETATTR, ctypes.c_int(mount), b"", flags, given, size)
+
+
+def move_mount(mount: int, place: int) -> None:
+    """move_mount(2) of a mount by `clone_mount` to a path."""
+    flags = ctypes.c_uint(_MOVE_FROM_EMPTY | _MOVE_TO_EMPTY)
+    _numbered("move_mount", _MOVE_MOUNT, ctypes.c_int(mount), b"", ctypes.c_int(place), b"", flags)
 
 
 def set_hostname(name: str) -> None:

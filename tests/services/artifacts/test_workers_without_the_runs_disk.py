@@ -74,12 +74,14 @@ async def test_a_run_is_trained_on_a_machine_that_does_not_see_its_folder(
     runs, store = place / "runs", place / "store"
     async with BusServer(place / "bus") as server:
         monkeypatch.setenv("POSTDOCS_BUS_TOKEN", server.connection.token or "")
+        monkeypatch.setenv("POSTDOCS_ARTIFACTS_CACHE", str(place / "here"))
         with blind_worker(server.connection, runs, store, place / "cache", "blind"):
             where = ("--runs-dir", runs, "--bus", server.connection.url, "--worker", "none", "--artifacts", store)
             done = await asyncio.to_thread(crew.postdocs, "run", task, *where, "--json", limit=200)
             assert done.returncode in (0, 3), done.stderr
             run = crew.only_run(runs)
             told = await crew.told(run)
+    assert not (place / "here").exists()  # on the run's disk a model stands once, in its place
     ended = json.loads(done.stdout)
     assert ended["dev"] > ended["floor"]
     finished = [envelope.data for envelope in told if isinstance(envelope.data, JobFinished)]
