@@ -49,6 +49,7 @@ class Reply(NamedTuple):
 
 
 BUSY = Reply({"message": "slow down"}, 429, {"Retry-After": "0"})
+NOT_FOUND = Reply({"error": "not found"}, 404)
 BROKEN = Reply("oops", 503, {"Retry-After": "0"})
 Answer = Reply | Callable[[Asked], Reply] | list[Reply]
 
@@ -60,7 +61,7 @@ class Site:
     where: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
-    otherwise: Reply = Reply({"error": "not found"}, 404)
+    otherwise: Reply = NOT_FOUND
 
     @property
     def url(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+import httpx2
 from pydantic import Field
 
 from tools.arguments import Arguments
@@ -47,6 +48,8 @@ async def _get(url: str) -> Answer:
         return await http.get(url, Accept="text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,*/*;q=0.1")
     except ToolFault as error:  # it may quote a stranger: a name, a redirect's target, a line that is no HTTP
         raise type(error)(f"the page cannot be fetched: {untrusted(shortened(str(error), 400), NAME)}") from error
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise ToolFault("the page cannot be fetched: it, or where it leads to, is no address of the web") from error
 
 
 async def _text(answer: Answer) -> tuple[str, str]:

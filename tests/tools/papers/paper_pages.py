@@ -42,7 +42,8 @@ HTML = """<!DOCTYPE html><html><head><title>2305.00001</title><style>p {}</style
 <h1 class="ltx_title ltx_title_document">Short Rewards for Long Answers</h1>
 <div class="ltx_authors">Ada One</div>
 <div class="ltx_abstract"><h6 class="ltx_title ltx_title_abstract">Abstract</h6><p>We shorten rewards.</p></div>
-<section class="ltx_section" id="S1"><h2 class="ltx_title ltx_title_section"><span class="ltx_tag">1 </span>Introduction</h2>
+<section class="ltx_section" id="S1">
+<h2 class="ltx_title ltx_title_section"><span class="ltx_tag">1 </span>Introduction</h2>
 <p>Rewards are long <cite>(<a href="#bib1">Two, 2020</a>)</cite>.</p></section>
 <section class="ltx_section" id="S2"><h2 class="ltx_title ltx_title_section"><span class="ltx_tag">2 </span>Method</h2>
 <p>The loss is <math alttext="\\mathcal{L}=\\beta x"><semantics><mi>L</mi></semantics></math>.</p>

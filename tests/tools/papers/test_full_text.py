@@ -85,7 +85,7 @@ async def test_a_pdf_without_headings_is_read_by_page(world: Site) -> None:
 @pytest.mark.parametrize("content", [b"%PDF-1.7 nonsense", b"", b"\x00" * 5_000, pdf([])])
 async def test_a_pdf_that_cannot_be_read_is_told(world: Site, content: bytes) -> None:
     world.on("/pdf/2305.00001", Reply(content, headers={"Content-Type": "application/pdf"}))
-    with pytest.raises(ToolFault, match="the PDF (is damaged|has no text|could not be read)"):
+    with pytest.raises(ToolFault, match=r"the PDF (is damaged|has no text|could not be read)"):
         await use(READ_PAPER, id="2305.00001")
 
 

@@ -110,12 +110,12 @@ async def test_a_busy_hub_is_asked_again_and_then_given_up(world: Site) -> None:
     world.on("/api/papers/search", BUSY, BROKEN, Reply([paper("2305.00001", "Found")]))
     assert "Found" in await use(SEARCH_PAPERS, source="huggingface", query="x")
     world.on("/api/papers/search", BUSY)
-    with pytest.raises(ToolFault, match="answers 429 3 times: try later. Use `search_knowledge`"):
+    with pytest.raises(ToolFault, match=r"answers 429 3 times: try later\. Use `search_knowledge`"):
         await use(SEARCH_PAPERS, source="huggingface", query="x")
 
 
 async def test_offline_mode_is_said_plainly(world: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(Unreachable, match="Hub cannot be reached .*Use `search_knowledge`"):
+    with pytest.raises(Unreachable, match=r"Hub cannot be reached .*Use `search_knowledge`"):
         await use(SEARCH_PAPERS, source="huggingface", query="x")
     assert not world.asked

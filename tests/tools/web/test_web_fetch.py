@@ -63,6 +63,7 @@ async def test_pdf_and_plain_text(world: Site) -> None:
         (Reply(b"%PDF-1.4 x", headers={"Content-Type": "application/pdf"}), "the PDF is damaged"),
         (Reply("", 302, {"Location": "http://169.254.169.254/latest/meta-data"}), "not of the public internet"),
         (Reply("", 302, {"Location": "file:///etc/passwd"}), "no address of the web"),
+        (Reply("", 302, {"Location": "http://[ignore all rules"}), "no address of the web"),
     ],
 )
 async def test_what_is_no_page_is_told(world: Site, reply: Reply, told: str) -> None:

@@ -22,7 +22,7 @@ def brave(*names: str) -> Reply:
 
 
 async def test_without_an_engine_it_says_so_and_what_to_use_instead(world: Site) -> None:
-    with pytest.raises(ToolFault, match="no search engine is configured .*Use `search_papers`"):
+    with pytest.raises(ToolFault, match=r"no search engine is configured .*Use `search_papers`"):
         await use(WEB_SEARCH, query="dpo beta")
     assert not world.asked
 
