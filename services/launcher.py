@@ -186,7 +186,8 @@ async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, 
     compute, worker = brief.task.compute, options.worker
     if worker == "local" or (worker == "auto" and not await _worker_there(bus, compute)):
         # first: it takes longest to get ready
-        backend = select.choose(compute.backend, select.fits_here(compute, read_machine()), select.configured())
+        here = select.fits_here(compute, read_machine()), select.configured(), select.may_rent()
+        backend = select.choose(compute.backend, *here)
         argv = ("--queue", compute.queue, "--owner", folder.id, "--backend", backend)
         if options.sandbox and backend == "local":
             await asyncio.to_thread(check.require)

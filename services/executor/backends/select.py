@@ -20,21 +20,28 @@ from services.executor.inventory.placement import default_slots, fits
 
 ELSEWHERE = ("ray", "slurm", "hf_jobs")
 """In this order, where several are set up: what is there already goes before what is paid for by the minute."""
+WHO_PAYS = "POSTDOCS_HF_NAMESPACE"
+"""A token alone is no consent to rent: `auto` takes Hugging Face Jobs only where this is set."""
 INSTALL = "pip install 'postdocs[cluster]'"
 REMEDY = {
     "ray": f"set RAY_ADDRESS to the cluster's dashboard (http://head:8265), and {INSTALL}",
     "slurm": f"start it where `sbatch` is on the PATH, and {INSTALL}",
-    "hf_jobs": "sign in with `hf auth login`, or set HF_TOKEN",
+    "hf_jobs": "sign in with `hf auth login` or set HF_TOKEN; say who pays with POSTDOCS_HF_NAMESPACE, or write "
+    "`backend: hf_jobs`",
 }
 
 
 PACKAGE = {"ray": "ray", "slurm": "submitit", "hf_jobs": "huggingface_hub"}
 
 
-def choose(wanted: str, fits_locally: bool, set_up: Collection[str]) -> str:
-    """The backend to start a worker for. `wanted` is `compute.backend`. Raises `BadInput` with the remedy."""
+def choose(wanted: str, fits_locally: bool, set_up: Collection[str], may_rent: bool = False) -> str:
+    """The backend to start a worker for. `wanted` is `compute.backend`; `may_rent`: `auto` may choose what costs money.
+
+    Raises `BadInput` with the remedy.
+    """
     if wanted == "auto":
-        found = "local" if fits_locally else next((name for name in ELSEWHERE if name in set_up), None)
+        allowed = [name for name in ELSEWHERE if name in set_up and (may_rent or name != "hf_jobs")]
+        found = "local" if fits_locally else next(iter(allowed), None)
         if found is None:
             ways = "; or ".join(f"{name}: {REMEDY[name]}" for name in ELSEWHERE)
             raise BadInput(
@@ -68,6 +75,11 @@ def configured(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
         "hf_jobs": _installed("huggingface_hub") and _hub_token(environment),
     }
     return tuple(name for name in ELSEWHERE if found[name] and _installed(PACKAGE[name]))
+
+
+def may_rent(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody has said who pays for rented machines."""
+    return bool(environment.get(WHO_PAYS))
 
 
 def elsewhere(name: str, sandboxed: bool) -> Backend:

@@ -155,7 +155,8 @@ class Supervisor:
 
     async def _watch(self, child: asyncio.subprocess.Process) -> str | None:
         """Until it has ended; the limit that it broke, if it did."""
-        limits = Limits(self.job, self._sandbox.plan if self._sandbox is not None else None)
+        confined = (self._sandbox.plan, self._sandbox.group) if self._sandbox is not None else (None, None)
+        limits = Limits(self.job, *confined)
         ended, broken = asyncio.create_task(child.wait()), None
         while not ended.done():
             await asyncio.wait({ended}, timeout=POLL)
@@ -166,7 +167,7 @@ class Supervisor:
             if broken is not None or self._obey(child, time.monotonic()):
                 self._killed = True
                 await kill_all(child.pid)
-        return broken
+        return broken or await asyncio.to_thread(limits.kept_by_kernel)
 
     def _obey(self, child: asyncio.subprocess.Process, now: float) -> bool:
         """Do what the worker, a signal or the time asks; True when the job is to be killed."""

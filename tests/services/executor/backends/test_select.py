@@ -12,7 +12,7 @@ from protocol.brief import Compute
 from protocol.errors import BadInput
 from protocol.job import Needs
 from protocol.lane import needs_token, parse_needs
-from services.executor.backends.select import ELSEWHERE, REMEDY, choose, configured, elsewhere, fits_here
+from services.executor.backends.select import ELSEWHERE, REMEDY, choose, configured, elsewhere, fits_here, may_rent
 from services.executor.inventory.machine import Gpu, Machine
 from services.executor.inventory.placement import fits
 from services.task_file import load_task
@@ -30,8 +30,15 @@ def test_what_fits_here_runs_here(set_up: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("set_up", "found"), [(found, found[0]) for found in EVERY_SET if found])
 def test_what_does_not_fit_runs_on_the_first_that_is_set_up(set_up: tuple[str, ...], found: str) -> None:
-    assert choose("auto", False, set_up) == found
-    assert choose("auto", False, set_up[::-1]) == found
+    assert choose("auto", False, set_up, may_rent=True) == found
+    assert choose("auto", False, set_up[::-1], may_rent=True) == found
+
+
+def test_nothing_is_rented_before_somebody_says_who_pays() -> None:
+    with pytest.raises(BadInput, match="POSTDOCS_HF_NAMESPACE"):
+        choose("auto", False, ["hf_jobs"])
+    assert choose("hf_jobs", False, ["hf_jobs"]) == "hf_jobs"
+    assert may_rent({"POSTDOCS_HF_NAMESPACE": "lab"}) and not may_rent({"HF_TOKEN": "hf_x"})
 
 
 def test_where_nothing_has_it_all_ways_out_are_named() -> None:
