@@ -7,10 +7,8 @@ Trainer (and so each of TRL's) takes its first callbacks. It appends to `events.
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -19,8 +17,9 @@ from transformers.trainer_callback import TrainerCallback, TrainerControl, Train
 from transformers.training_args import TrainingArguments
 
 from services.executor.job.agreement import Agreement
+from services.executor.job.channel import Channel
 from services.executor.job.checkpoints import keep_newest, last_loss, train_no_further, trained_before, write_trained
-from services.executor.job.events import Checkpoint, FileEvent, Metric, Pulse, TrainBegan, TrainEnded
+from services.executor.job.events import Checkpoint, Metric, Pulse, TrainBegan, TrainEnded
 from services.executor.job.threads import ThreadTuner
 
 PULSE_SECONDS = 1.0
@@ -29,10 +28,8 @@ PULSE_SECONDS = 1.0
 class JobCallback(TrainerCallback):
     """Writes what the Trainer does; ends the training at `stop_at` (monotonic), or when asked by SIGUSR1."""
 
-    def __init__(self, events: Path, stop_at: float, threads: int = 1) -> None:
-        self._file = events.open("a", buffering=1)  # a line at a time: the worker reads along
-        self.stop_at = stop_at
-        self.asked_to_stop = False
+    def __init__(self, channel: Channel, stop_at: float, threads: int = 1) -> None:
+        self.channel, self.stop_at = channel, stop_at
         self._tuner = ThreadTuner(1 if torch.cuda.is_available() else threads)
         self._begun = self._step_begun = time.monotonic()
         self._pulse_at = 0.0
@@ -42,17 +39,10 @@ class JobCallback(TrainerCallback):
         self._stopped = False
         self._agreement = Agreement(1)
 
-    def write(self, event: FileEvent) -> None:
-        self._file.write(event.model_dump_json() + "\n")
-
     def install(self) -> None:
-        """Register for every Trainer to come, and listen for SIGUSR1."""
+        """Register for every Trainer to come."""
         transformers.trainer.DEFAULT_CALLBACKS.append(self)
         train_no_further(transformers.trainer.Trainer)
-        signal.signal(signal.SIGUSR1, self._ask_to_stop)
-
-    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self.asked_to_stop = True
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -67,7 +57,7 @@ class JobCallback(TrainerCallback):
         self.stop_at -= self._carried
         self._keep, args.save_total_limit = args.save_total_limit, None
         if state.is_world_process_zero:
-            self.write(TrainBegan(step=state.global_step, max_steps=state.max_steps, seconds=self._carried))
+            self.channel.write(TrainBegan(step=state.global_step, max_steps=state.max_steps, seconds=self._carried))
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -81,7 +71,7 @@ class JobCallback(TrainerCallback):
         self._use_threads(self._tuner.after(step_seconds, now))
         last = state.global_step >= state.max_steps
         # a GRPO step may take half a minute: the next one is not begun when it would end too late
-        if not last and self._agreement.any(self.asked_to_stop or now + step_seconds > self.stop_at):
+        if not last and self._agreement.any(self.channel.asked_to_stop or now + step_seconds > self.stop_at):
             self._stopped = control.should_training_stop = True
         write_trained(state, self._trained + now - self._begun)
         if control.should_training_stop:
@@ -101,7 +91,7 @@ class JobCallback(TrainerCallback):
         now, saves = time.monotonic(), bool(control.should_save)
         if state.is_world_process_zero and (saves or now - self._pulse_at >= PULSE_SECONDS):
             self._pulse_at = now
-            self.write(Pulse(step=state.global_step, saves=saves))
+            self.channel.write(Pulse(step=state.global_step, saves=saves))
 
     def _use_threads(self, threads: int) -> None:
         if threads != torch.get_num_threads():
@@ -118,13 +108,13 @@ class JobCallback(TrainerCallback):
         values = {name: number for name, value in (logs or {}).items() if (number := _number(value)) is not None}
         self._loss = values.get("loss", self._loss)
         if values and state.is_world_process_zero:
-            self.write(Metric(step=state.global_step, max_steps=state.max_steps, values=values, at=time.time()))
+            self.channel.write(Metric(step=state.global_step, max_steps=state.max_steps, values=values, at=time.time()))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._agreement.wait()  # the others may still write their part of it
         if state.is_world_process_zero:
             path = Path(str(args.output_dir)).resolve() / f"checkpoint-{state.global_step}"
-            self.write(Checkpoint(step=state.global_step, path=str(path)))
+            self.channel.write(Checkpoint(step=state.global_step, path=str(path)))
             if self._keep:  # only now: were the old one gone before the new one is noted, a crash could lose both
                 keep_newest(path.parent, self._keep, state.best_model_checkpoint)
 
@@ -135,7 +125,7 @@ class JobCallback(TrainerCallback):
         self._trained += seconds
         args.save_total_limit = self._keep
         if state.is_world_process_zero:
-            self.write(
+            self.channel.write(
                 TrainEnded(
                     step=state.global_step,
                     seconds=self._carried + seconds,

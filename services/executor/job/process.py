@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.executor.job import launch
+from services.executor.job.after_import import after_import
+from services.executor.job.channel import Channel
 from services.executor.job.events import Running
 from services.executor.sandbox.enter import enter
 from services.executor.warm.messages import Start
@@ -99,22 +101,20 @@ def run(start: Start, mask: Iterable[int], first: bool = True) -> int:
 
     Of several processes only the `first` says that the job runs.
     """
-    from services.executor.job.callback import JobCallback
-
-    callback = JobCallback(Path("events.jsonl"), start.stop_at, start.threads)
-    callback.install()
+    channel = Channel(Path("events.jsonl"))
+    channel.listen()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # what came since the fork is delivered here
     _set_threads(start.threads)
+    after_import("transformers.trainer", lambda: _attend(start, channel))
     random.seed()  # the zygote's state would make every job draw the same numbers
-    import numpy
-
-    numpy.random.seed()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
     gc.enable()
     script = start.argv[0]
     sys.argv = list(start.argv)
     sys.path[0] = str(Path(script).resolve().parent)
     if first:
-        callback.write(Running(pid=os.getpid(), at=time.monotonic()))
+        channel.write(Running(pid=os.getpid(), at=time.monotonic()))
     try:
         runpy.run_path(script, run_name="__main__")
         code = 0
@@ -127,14 +127,19 @@ def run(start: Start, mask: Iterable[int], first: bool = True) -> int:
     return code
 
 
+def _attend(start: Start, channel: Channel) -> None:
+    """Listen to every Trainer of the script."""
+    from services.executor.job.callback import JobCallback
+
+    JobCallback(channel, start.stop_at, start.threads).install()
+
+
 def _set_threads(threads: int) -> None:
     """By the environment for what reads it later or is started from here. Torch begins with one: loading and
     tokenising gain nothing from more, and `threads.py` finds out whether training does."""
-    import torch
-
     for name in THREADS:
         os.environ[name] = str(threads)
-    torch.set_num_threads(1)
+    after_import("torch", lambda: sys.modules["torch"].set_num_threads(1))
 
 
 def _exit_code(end: SystemExit) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.executor.job.channel import Channel
 from services.executor.job.checkpoints import keep_newest
 from services.executor.job.events import FILE_EVENT, Checkpoint, FileEvent, TrainBegan, TrainEnded
 
@@ -32,7 +33,7 @@ def test_time_up_to_the_checkpoint_counts_and_what_was_lost_with_the_worker_does
 
     arguments, control = TrainingArguments(output_dir=str(tmp_path), use_cpu=True), TrainerControl()
     stop_at = time.monotonic() + 100.0
-    first, state = JobCallback(tmp_path / "events.jsonl", stop_at), TrainerState(max_steps=50)
+    first, state = JobCallback(Channel(tmp_path / "events.jsonl"), stop_at), TrainerState(max_steps=50)
     first.on_train_begin(arguments, state, control)
     first._begun -= 30.0
     state.global_step = 5
@@ -42,7 +43,7 @@ def test_time_up_to_the_checkpoint_counts_and_what_was_lost_with_the_worker_does
     first._begun -= 20.0  # lost
 
     second, loaded = (
-        JobCallback(tmp_path / "events.jsonl", stop_at),
+        JobCallback(Channel(tmp_path / "events.jsonl"), stop_at),
         TrainerState.load_from_json(str(tmp_path / "trainer_state.json")),
     )
     second.on_train_begin(arguments, loaded, control)
@@ -65,7 +66,7 @@ def test_an_old_checkpoint_goes_when_the_new_one_is_noted(tmp_path: Path) -> Non
     from services.executor.job.callback import JobCallback
 
     arguments = TrainingArguments(output_dir=str(tmp_path / "out"), use_cpu=True, save_total_limit=1)
-    callback, state, control = JobCallback(tmp_path / "events.jsonl", 1e18), TrainerState(), TrainerControl()
+    callback, state, control = JobCallback(Channel(tmp_path / "events.jsonl"), 1e18), TrainerState(), TrainerControl()
     callback.on_train_begin(arguments, state, control)
     assert arguments.save_total_limit is None, "the Trainer itself would delete the old one first"
     make(tmp_path / "out", 5, 10)
