@@ -62,7 +62,7 @@ async def resolve(host: str, port: int) -> list[str]:
 @dataclass(frozen=True)
 class Http:
     """One way of asking. `trusted` names the hosts (`host:port`) that may lie at private addresses, since the user
-    configured them; `credentials` maps such a host to the headers that only it gets."""
+    configured them; `credentials` maps `https://host` to the headers that only it gets, in that scheme."""
 
     trusted: frozenset[str] = frozenset()
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -103,7 +103,8 @@ class Http:
             raise ToolFault("an address with a user or a password in it is not fetched")
         where = _host(url)
         address = await self._address(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), where)
-        given = {"User-Agent": AGENT, **headers, **self.credentials.get(where, {}), "Host": parts.netloc}
+        own = self.credentials.get(f"{parts.scheme}://{where}", {})
+        given = {"User-Agent": AGENT, **headers, **own, "Host": parts.netloc}
         target = httpx2.URL(url).copy_with(host=address)
         try:
             async with (
@@ -116,7 +117,7 @@ class Http:
         except TimeoutError as error:
             raise Unreachable(f"{where} did not answer within {self.seconds:.0f} s") from error
         except httpx2.HTTPError as error:
-            raise Unreachable(f"{where} cannot be reached ({type(error).__name__}: {error})") from error
+            raise Unreachable(f"{where} cannot be reached ({type(error).__name__})") from error
 
     async def _read(self, response: httpx2.Response) -> tuple[bytes, bool]:
         content = bytearray()

@@ -54,9 +54,10 @@ class Service:
     @property
     def http(self) -> Http:
         base = self.base
-        where = httpx2.URL(base).netloc.decode()
+        url = httpx2.URL(base)
+        where = url.netloc.decode()
         trusted = frozenset({where}) if base != self.default else frozenset()
-        given = {where: {self.header: self.scheme + self.secret}} if self.secret else {}
+        given = {f"{url.scheme}://{where}": {self.header: self.scheme + self.secret}} if self.secret else {}
         return Http(trusted=trusted, credentials=given, seconds=self.seconds, most_bytes=self.most_bytes)
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None, **headers: str) -> Answer:
@@ -64,7 +65,7 @@ class Service:
         try:
             return await self.http.get(self.base + path, params, **headers)
         except Unreachable as error:
-            raise Unreachable(f"{self.name} cannot be reached now: {error}. {self.instead}") from error
+            raise Unreachable(f"{self.name} cannot be reached now ({_why(error)}). {self.instead}") from error
         except ToolFault as error:
             raise ToolFault(f"{self.name}: {error}. {self.instead}") from error
 
@@ -91,3 +92,9 @@ class Service:
             return TypeAdapter(shape).validate_json(answer.content)
         except ValidationError as error:  # what is in it is the service's word, and stays out of ours
             raise ToolFault(f"{self.name} answered what cannot be read. {self.instead}") from error
+
+
+def _why(error: Unreachable) -> str:
+    """The client's own errors may quote what came over the line: then only their name is told."""
+    cause = error.__cause__
+    return f"the connection failed ({type(cause).__name__})" if isinstance(cause, httpx2.HTTPError) else str(error)

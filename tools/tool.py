@@ -4,6 +4,7 @@ come from. Each role names its own tools; whoever runs a mind offers it no other
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from protocol.message import Message
 SECONDS = 60.0
 CHARACTERS = 12_000
 """About 3,000 tokens: a page to read, not a book."""
+_MARK = re.compile(r"<(\s*/\s*untrusted)", re.IGNORECASE)
+"""What a model might take for the end of the mark."""
 
 
 class ToolFault(Exception):
@@ -56,5 +59,5 @@ def cut(text: str, characters: int) -> str:
 
 def untrusted(text: str, source: str) -> str:
     """Marked as data: nothing in it is an instruction, and nothing in it can close the mark."""
-    safe = text.replace("</untrusted", "<\\/untrusted")
+    safe = _MARK.sub(r"<\\\1", text)
     return f'<untrusted source="{source}">\n{safe}\n</untrusted>'

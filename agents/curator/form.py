@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, cast
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from agents import digest
 from agents.curator.gather import gather
@@ -15,6 +15,7 @@ from agents.role import Ask
 from protocol.brief import DataSource
 from protocol.data import CurateRequest, DataPlan, Rejection
 from protocol.message import Part
+from tools.arguments import Arguments
 from tools.profile import profile
 from tools.tool import Desk, Tool, ToolFault
 
@@ -36,11 +37,11 @@ class CurateForm(Part):
     summary: str
 
 
-class Nothing(BaseModel):
+class Nothing(Arguments):
     """No arguments."""
 
 
-class SampleRows(BaseModel):
+class SampleRows(Arguments):
     source: str
     rows: int = Field(default=5, ge=1, le=20)
     start: int = Field(default=0, ge=0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import yaml
 from pydantic import Field
 
 from agents import digest
-from agents.engineer import config
+from agents.engineer import own_script
 from agents.engineer.plan import View
 from agents.engineer.playbook import propose
 from agents.engineer.strategies import PLANS
@@ -20,8 +19,8 @@ from protocol.experiment import AbortCriterion, Experiment, Proposal, Proposals,
 from protocol.job import JobSpec
 from protocol.message import Part
 from protocol.preflight import Preflight, PreflightRequest
+from tools.code import CODE
 
-SCRIPT = "train.py"
 MIN_SECONDS = 8.0
 FLAWS = 12
 """Told at a time."""
@@ -31,9 +30,9 @@ class OwnScript(Part):
     """A training script of one's own."""
 
     text: str
-    """Python, run as `python train.py`."""
+    """Python, run as `python train.py --config config.yaml`."""
     numbers: dict[str, Value] = {}
-    """What the experiment varies; added to `config.yaml`."""
+    """What the experiment varies; added to `config.yaml`. Not the weights, the rows or the output: these are set."""
     seconds: Annotated[float, Field(ge=MIN_SECONDS)]
     """Device time, loading and saving included."""
     parent: str | None = None
@@ -94,6 +93,9 @@ async def _by_search(request: ProposeRequest, filled: EngineerForm, ask: Ask) ->
 
 async def _by_script(request: ProposeRequest, filled: EngineerForm, script: OwnScript, ask: Ask) -> Proposals:
     view = View(request)
+    fixed = [name for name in own_script.FIXED if name in script.numbers]
+    if fixed:
+        raise BadForm(f"leave {', '.join(fixed)} out of `numbers`: the crew sets it")
     if script.seconds > request.digest.seconds_left:
         raise BadForm(f"it takes {script.seconds:.0f} s and {request.digest.seconds_left:.0f} s are left")
     if script.parent is not None and script.parent not in view.by_id:
@@ -109,24 +111,18 @@ async def _by_script(request: ProposeRequest, filled: EngineerForm, script: OwnS
         abort=PLANS[filled.strategy].abort if filled.strategy in PLANS else AbortCriterion(),
         seconds=script.seconds,
     )
-    proposal = Proposal(experiment=experiment, job=_job(view, experiment, script))
-    await _check(request, proposal, ask)
+    job = own_script.job(view, experiment, script.text, script.numbers)
+    trial = job
+    if script.parent is not None and view.by_id[script.parent].model is None:  # it still trains
+        trial = own_script.on_base_weights(view, experiment, script.text, script.numbers)
+    proposal = Proposal(experiment=experiment, job=job)
+    await _check(request, experiment.id, trial, ask)
     return Proposals(proposals=(proposal,), reason=filled.hypothesis)
 
 
-def _job(view: View, experiment: Experiment, script: OwnScript) -> JobSpec:
-    """The job of an own script: as that of a bundled one, with the script in place of it."""
-    told = config.common(view, experiment) | config.pairs(view) | config.reward(view) | script.numbers
-    spec = config.job(view, experiment, "sft.py", told, with_metric=True)
-    files = {name: text for name, text in spec.files.items() if name not in ("sft.py", "config.yaml")}
-    files |= {SCRIPT: script.text, "config.yaml": yaml.safe_dump(told, sort_keys=False)}
-    return spec.model_copy(update={"files": files, "argv": (SCRIPT,)})
-
-
-async def _check(request: ProposeRequest, proposal: Proposal, ask: Ask) -> None:
+async def _check(request: ProposeRequest, experiment: str, trial: JobSpec, ask: Ask) -> None:
     """Have it tried on the executor. Raises `BadForm` with what was found."""
-    assert proposal.job is not None
-    question = PreflightRequest(experiment=proposal.experiment.id, spec=proposal.job, folder=request.folder)
+    question = PreflightRequest(experiment=experiment, spec=trial, folder=request.folder)
     answer = await ask("preflight", question)
     if not isinstance(answer, Preflight):
         raise WrongAnswer("preflight", "preflight", answer.type)
@@ -135,4 +131,5 @@ async def _check(request: ProposeRequest, proposal: Proposal, ask: Ask) -> None:
         raise BadForm(f"the script is not fit to be queued:\n{told}")
 
 
-FORM = Form(EngineerForm, tell, complete, (SHOW_SCRIPT.name, SIGNATURE.name))
+TOOLS = (SHOW_SCRIPT, SIGNATURE, *CODE)
+FORM = Form(EngineerForm, tell, complete, tuple(tool.name for tool in TOOLS))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from agents.engineer.form import FORM
+from agents.engineer.form import FORM, TOOLS
 from agents.engineer.playbook import propose
-from agents.engineer.tools import SHOW_SCRIPT, SIGNATURE
 from agents.prompts import prompt
 from agents.role import Role
 from protocol.experiment import ProposeRequest
@@ -15,5 +14,5 @@ ROLE = Role(
     playbook={ProposeRequest: propose},
     prompt=prompt("agents.engineer"),
     forms={ProposeRequest: FORM},
-    tools=(SHOW_SCRIPT, SIGNATURE),
+    tools=TOOLS,
 )

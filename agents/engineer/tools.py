@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from pydantic import BaseModel
-
 from protocol.preflight import Signature, SignatureRequest
+from tools.arguments import Arguments
 from tools.tool import Desk, Tool, ToolFault
 
 SCRIPTS = ("sft.py", "grpo.py", "rejection_sampling.py", "pairs.py", "seconds_schedule.py")
 METRIC = "metric.py"
 
 
-class ShowScript(BaseModel):
+class ShowScript(Arguments):
     name: str
     """One of the crew's own: sft.py, grpo.py, rejection_sampling.py, pairs.py, seconds_schedule.py, metric.py."""
 
 
-class NamedObject(BaseModel):
+class NamedObject(Arguments):
     name: str
     """Dotted: `trl.SFTConfig`, `trl.GRPOTrainer`, `transformers.Trainer.train`."""
 

@@ -1,13 +1,21 @@
-"""The Experimentalist's form for a schedule: the order, and what is left out. Time is checked by code."""
+"""The Experimentalist's forms. A schedule: the order, and what is left out; time is checked by code. A diagnosis: one
+of the remedies that code offers for the cause that the worker found, or none."""
 
 from __future__ import annotations
 
 from agents import digest
+from agents.experimentalist.diagnose import diagnose
+from agents.experimentalist.remedies import offered
+from agents.experimentalist.remedy import Remedy
 from agents.experimentalist.schedule import SLACK_SECONDS
 from agents.form import BadForm, Form
 from agents.role import Ask
 from protocol.message import Part
-from protocol.schedule import Schedule, ScheduleRequest, Slot
+from protocol.schedule import DiagnoseRequest, Diagnosis, Schedule, ScheduleRequest, Slot
+from tools.tool import untrusted
+
+EVIDENCE = 20
+"""Lines of a failed job's output that are told."""
 
 
 class LeftOut(Part):
@@ -50,4 +58,43 @@ async def complete(request: ScheduleRequest, filled: ScheduleForm, ask: Ask) -> 
     return Schedule(slots=slots, left_out=out)
 
 
+class DiagnoseForm(Part):
+    """What becomes of the failed job?"""
+
+    remedy: int | None = None
+    """Number of the remedy to take; None: it is not tried again."""
+    words: str
+    """Why it failed, and why this is the thing to do."""
+
+
+def tell_failure(request: DiagnoseRequest) -> str:
+    failure = request.failure
+    remedies = "\n".join(f"{number}. {one.told}" for number, one in enumerate(_choices(request), 1))
+    evidence = "\n".join((failure.reason, *(*failure.cause.evidence, *failure.evidence)[-EVIDENCE:]))
+    return (
+        f"# The experiment\n{digest.one(request.entry)}\nHypothesis: {request.entry.experiment.hypothesis}\n"
+        f"# How it failed\nCause: {failure.cause.category}; attempt {request.entry.attempts}.\n"
+        f"{untrusted(evidence, 'the log of the job')}\n"
+        f"# Remedies\n{remedies or 'none that code can carry out'}\nWhat becomes of it?"
+    )
+
+
+async def complete_diagnosis(request: DiagnoseRequest, filled: DiagnoseForm, ask: Ask) -> Diagnosis:
+    """Cause and evidence are the worker's, the retry is code's. Raises `BadForm` for a remedy that is not offered."""
+    choices, answer = _choices(request), await diagnose(request, ask)
+    if filled.remedy is None:
+        return answer.model_copy(update={"remedy": filled.words, "retry": None})
+    if not 1 <= filled.remedy <= len(choices):
+        raise BadForm(f"there is no remedy {filled.remedy}: choose one of 1 to {len(choices)}, or none")
+    chosen = choices[filled.remedy - 1]
+    return answer.model_copy(update={"remedy": f"{chosen.told} ({filled.words})", "retry": chosen.retry})
+
+
+def _choices(request: DiagnoseRequest) -> list[Remedy]:
+    """Those that are carried out by a changed job."""
+    found = offered(request.failure.cause.category, request.entry, request.proposal, request.failure)
+    return [one for one in found if one.retry is not None]
+
+
 SCHEDULE = Form(ScheduleForm, tell, complete)
+DIAGNOSIS = Form(DiagnoseForm, tell_failure, complete_diagnosis)

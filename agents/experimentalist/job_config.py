@@ -17,7 +17,10 @@ TRAINER_BATCH = 8
 def config_of(proposal: Proposal) -> dict[str, Any] | None:
     """None for a job whose script is not configured by our file."""
     text = proposal.job.files.get(CONFIG) if proposal.job is not None else None
-    loaded = yaml.safe_load(text) if text is not None else None
+    try:
+        loaded = yaml.safe_load(text) if text is not None else None
+    except yaml.YAMLError:  # a script that does not read it may have any text there
+        return None
     return loaded if isinstance(loaded, dict) else None
 
 

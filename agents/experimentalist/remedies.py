@@ -61,6 +61,13 @@ REMEDIES: dict[Category, Callable[[Proposal, JobFailed], Remedy]] = {
     "kl_blow_up": nearer_to_the_reference,
     "disk_full": fewer_checkpoints,
 }
+ALSO: dict[Category, tuple[Callable[[Proposal, JobFailed], Remedy], ...]] = {
+    "nan": (nearer_to_the_reference,),
+    "diverged": (nearer_to_the_reference,),
+    "reward_collapse": (nearer_to_the_reference,),
+    "kl_blow_up": (half_the_rate,),
+}
+"""What else a mind may choose; a playbook takes the first."""
 LADDER: set[Category] = {"out_of_memory", "host_out_of_memory", "killed"}
 ADVICE: dict[Category, str] = {
     "plateau": "the loss is as low as this recipe gets it: another recipe, or other data",
@@ -92,13 +99,23 @@ ADVICE: dict[Category, str] = {
 
 def remedy(category: Category, entry: Entry, proposal: Proposal, failure: JobFailed) -> Remedy:
     """What is done, if anything may still be tried."""
+    return offered(category, entry, proposal, failure)[0]
+
+
+def offered(category: Category, entry: Entry, proposal: Proposal, failure: JobFailed) -> tuple[Remedy, ...]:
+    """What there is to choose from, the best first, each a change of its own; one without a retry stands alone."""
     mend = REMEDIES.get(category)
     if mend is None or proposal.job is None:
-        return Remedy(ADVICE.get(category, ADVICE["unknown"]))
+        return (Remedy(ADVICE.get(category, ADVICE["unknown"])),)
     most = LADDER_ATTEMPTS if category in LADDER else MAX_ATTEMPTS
     if entry.attempts >= most:
-        return Remedy(f"given up after {entry.attempts} attempts")
-    return never_unchanged(proposal, mend(proposal, failure))
+        return (Remedy(f"given up after {entry.attempts} attempts"),)
+    first, *others = (never_unchanged(proposal, one(proposal, failure)) for one in (mend, *ALSO.get(category, ())))
+    found = [first]
+    for other in others:
+        if first.retry is not None and other.retry is not None and other.retry not in [one.retry for one in found]:
+            found.append(other)
+    return tuple(found)
 
 
 def never_unchanged(proposal: Proposal, remedy: Remedy) -> Remedy:

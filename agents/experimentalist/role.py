@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.experimentalist.diagnose import diagnose
-from agents.experimentalist.form import SCHEDULE
+from agents.experimentalist.form import DIAGNOSIS, SCHEDULE
 from agents.experimentalist.rungs import check
 from agents.experimentalist.schedule import schedule
 from agents.prompts import prompt
@@ -15,5 +15,5 @@ ROLE = Role(
     about="schedules jobs, kills lost rungs, retries after diagnosis",
     playbook={ScheduleRequest: schedule, RungCheck: check, DiagnoseRequest: diagnose},
     prompt=prompt("agents.experimentalist"),
-    forms={ScheduleRequest: SCHEDULE},
+    forms={ScheduleRequest: SCHEDULE, DiagnoseRequest: DIAGNOSIS},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from agents import digest
 from agents.form import BadForm, Form
@@ -14,7 +14,10 @@ from agents.reviewer.playbook import model_facts
 from agents.role import Ask
 from protocol.message import Part
 from protocol.research import Citation, Review, ReviewRequest, Technique
+from tools.arguments import Arguments
+from tools.papers import LITERATURE
 from tools.tool import Desk, Tool
+from tools.web import WEB
 
 MOST = 20
 
@@ -40,7 +43,7 @@ class ReviewForm(Part):
     techniques: Annotated[tuple[Finding, ...], Field(min_length=1, max_length=MOST)]
 
 
-class SearchKnowledge(BaseModel):
+class SearchKnowledge(Arguments):
     query: str
     """A few words: the problem, or the technique."""
     strategy: str | None = None
@@ -93,4 +96,5 @@ def _of(entry: object) -> tuple[Citation, ...]:
     return tuple(Citation(title=c.title, authors=c.authors, year=c.year, arxiv=c.arxiv) for c in cited)
 
 
-FORM = Form(ReviewForm, tell, complete, (SEARCH_KNOWLEDGE.name,))
+TOOLS = (SEARCH_KNOWLEDGE, *LITERATURE, *WEB)
+FORM = Form(ReviewForm, tell, complete, tuple(tool.name for tool in TOOLS))

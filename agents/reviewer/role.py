@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.prompts import prompt
-from agents.reviewer.form import FORM, SEARCH_KNOWLEDGE
+from agents.reviewer.form import FORM, TOOLS
 from agents.reviewer.playbook import review
 from agents.role import Role
 from protocol.research import ReviewRequest
@@ -14,5 +14,5 @@ ROLE = Role(
     playbook={ReviewRequest: review},
     prompt=prompt("agents.reviewer"),
     forms={ReviewRequest: FORM},
-    tools=(SEARCH_KNOWLEDGE,),
+    tools=TOOLS,
 )

@@ -96,7 +96,7 @@ async def test_credentials_go_to_their_own_host_only() -> None:
         return 302, {"Location": f"http://{other}/x"}, b""
 
     with serving(elsewhere) as other, serving(here) as home:
-        http = at_home(home, other, credentials={home: {"Authorization": "Bearer secret"}})
+        http = at_home(home, other, credentials={f"http://{home}": {"Authorization": "Bearer secret"}})
         assert (await http.get(f"http://{home}/")).text == "there"
     assert seen[0]["Authorization"] == "Bearer secret" and "Authorization" not in seen[1]
 

@@ -7,6 +7,8 @@ import re
 from protocol.message import Part
 
 HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*$")
+INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+"""Characters without a shape: what is written in them only a machine reads."""
 FENCE = re.compile(r"^\s*(```|~~~)")
 
 
@@ -31,6 +33,11 @@ class Document(Part):
             f"{'#' * section.level} {section.title}\n\n{section.text}".strip() if section.title else section.text
             for section in self.sections
         ).strip()
+
+
+def visible(text: str) -> str:
+    """Without the characters that nobody sees."""
+    return INVISIBLE.sub("", text)
 
 
 def by_headings(markdown: str) -> tuple[Section, ...]:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from bs4 import BeautifulSoup, Comment, Tag
 from markdownify import ATX, markdownify
 
-from tools.documents.document import Document, by_headings
+from tools.documents.document import Document, by_headings, visible
 
 UNSEEN = (
     "script",
@@ -22,15 +22,12 @@ UNSEEN = (
     "svg",
     "iframe",
     "object",
-    "form",
     "button",
     "nav",
     "footer",
     "head",
 )
-HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])", re.IGNORECASE
-)
+HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(font-size|opacity)\s*:\s*0(?![.\d])", re.IGNORECASE)
 MAIN = ("article.ltx_document", "main", "article", "body")
 BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 
@@ -42,7 +39,8 @@ def read_html(content: bytes, charset: str | None, url: str | None) -> Document:
     told = " ".join(title.get_text(" ").split()) if title else ""
     _strip(soup)
     for math in soup.find_all("math"):
-        math.replace_with(f"${math.get('alttext') or math.get_text(' ', strip=True)}$")
+        tex = math.find("annotation", encoding="application/x-tex")
+        math.replace_with(f"${math.get('alttext') or (tex or math).get_text(' ', strip=True)}$")
     for link in soup.find_all("a"):
         _settle(link, url)
     main = next((found for select in MAIN if (found := soup.select_one(select)) is not None), soup)
@@ -54,7 +52,7 @@ def read_html(content: bytes, charset: str | None, url: str | None) -> Document:
         escape_underscores=False,
         escape_misc=False,
     )
-    return Document(title=told, sections=by_headings(BLANK_LINES.sub("\n\n", markdown).strip()))
+    return Document(title=told, sections=by_headings(BLANK_LINES.sub("\n\n", visible(markdown)).strip()))
 
 
 def _strip(soup: BeautifulSoup) -> None:
@@ -69,7 +67,8 @@ def _strip(soup: BeautifulSoup) -> None:
 
 def _hidden(tag: Tag) -> bool:
     """Text that nobody sees is written for machines, and seldom for our good."""
-    return tag.has_attr("hidden") or bool(HIDDEN.search(str(tag.get("style") or "")))
+    unseen = tag.has_attr("hidden") or tag.get("aria-hidden") == "true"
+    return unseen or bool(HIDDEN.search(str(tag.get("style") or "")))
 
 
 def _settle(link: Tag, url: str | None) -> None:

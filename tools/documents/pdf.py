@@ -7,7 +7,7 @@ import re
 
 from pypdf import PdfReader
 
-from tools.documents.document import Document, Section
+from tools.documents.document import Document, Section, visible
 
 PAGES = 200
 """More are left out: a thesis has fewer."""
@@ -25,7 +25,7 @@ def read_pdf(content: bytes) -> Document:
     reader = PdfReader(io.BytesIO(content))
     if reader.is_encrypted:
         reader.decrypt("")
-    pages = [HYPHENATED.sub("", page.extract_text() or "").strip() for page in reader.pages[:PAGES]]
+    pages = [HYPHENATED.sub("", visible(page.extract_text() or "")).strip() for page in reader.pages[:PAGES]]
     title = str((reader.metadata.title if reader.metadata else None) or "").strip()
     if not any(pages):
         return Document(title=title, sections=())

@@ -30,6 +30,16 @@ class PaperLinks(Arguments):
     """Of models, and of datasets."""
 
 
+async def _page(paper: PaperId) -> PaperInfo | None:
+    """None where the paper has no page of its own; repositories may name it all the same.
+
+    It is asked for first, since the client tells at once that nobody answers here, and after 23 s when it lists."""
+    try:
+        return await hub.ask(lambda api: api.paper_info(str(paper.arxiv)))
+    except Missing:
+        return None
+
+
 async def _models(paper: PaperId, limit: int) -> list[ModelInfo]:
     linked = f"arxiv:{paper.arxiv}"
     return await hub.ask(lambda api: list(api.list_models(filter=linked, sort="downloads", limit=limit, token=False)))
@@ -42,11 +52,8 @@ async def _datasets(paper: PaperId, limit: int) -> list[DatasetInfo]:
 
 async def _links(given: PaperLinks, desk: Desk) -> str:
     paper = arxiv_id(given.id)
+    page = await _page(paper)
     models, datasets = await _models(paper, given.limit), await _datasets(paper, given.limit)
-    try:
-        page: PaperInfo | None = await hub.ask(lambda api: api.paper_info(str(paper.arxiv)))
-    except Missing:  # repositories may name a paper that has no page of its own
-        page = None
     spaces = [space.id for space in (page.linked_spaces or [])[:SPACES]] if page else []
     if not (models or datasets or page):
         return f"nothing on the Hub is linked to arXiv:{paper.arxiv}"
@@ -64,6 +71,7 @@ async def _links(given: PaperLinks, desk: Desk) -> str:
 async def _trained_on(given: PaperLinks, desk: Desk) -> str:
     """The cards of the paper's models name datasets and base models; the paper's own datasets name the paper."""
     paper = arxiv_id(given.id)
+    page = await _page(paper)
     models, datasets = await _models(paper, LOOKED_AT), await _datasets(paper, given.limit)
     named = _count("dataset:", models)
     bases = Counter(name.rpartition(":")[2] for name in _count("base_model:", models).elements())
@@ -77,6 +85,7 @@ async def _trained_on(given: PaperLinks, desk: Desk) -> str:
     return "\n".join(
         [
             f"{len(models)} models on the Hub name arXiv:{paper.arxiv} (authors' own and others'). By their cards:",
+            f"code: {page.github_repo}" if page and page.github_repo else "no code is linked",
             _told("trained on", [f"{name} (said by {count})" for name, count in ranked], None),
             _told("from base models", [f"{name} ({count})" for name, count in bases.most_common(given.limit)], None),
             _told(

@@ -24,6 +24,8 @@ from tools.tool import Desk, Tool, ToolFault, cut, untrusted
 
 SUBMIT = "submit"
 ABOUT_SUBMIT = "Give your answer. Your turn ends with it."
+FAULT = 1_000
+"""Characters of an unexpected error."""
 JOURNALED = 4_000
 """Characters of a call's arguments and of its result that the journal keeps."""
 
@@ -78,28 +80,37 @@ class Bench(Workbench):
             if name == SUBMIT:
                 return await self._submit(arguments), False
             self.limit.spend(tool_calls=1)
-            return await self._use(self.tools[name], arguments), False
+            return await self._use(self.tools[name], arguments)
         except ValidationError as error:
             self.refused += name == SUBMIT
             return _faults(error), True
-        except (BadForm, ToolFault, LimitExceeded) as error:
-            self.refused += name == SUBMIT
+        except BadForm as error:
+            self.refused += 1
             return str(error), True
-        except TimeoutError:
-            return f"{name} took longer than {self.tools[name].seconds:.0f} s and was stopped; ask for less", True
-        except Exception as error:  # a tool's defect must not end the turn
-            return f"{name} failed: {type(error).__name__}: {error}"[:1000], True
+        except LimitExceeded as error:
+            return str(error), True
+        except Exception as error:  # a defect must not end the turn
+            return f"{name} failed: {type(error).__name__}: {error}"[:FAULT], True
 
     async def _submit(self, arguments: Mapping[str, Any]) -> str:
         filled = self.form.fields.model_validate(arguments)
         self.reply = await self.form.complete(self.request, filled, self.desk.ask)
         return "accepted"
 
-    async def _use(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
-        given = tool.arguments.model_validate(arguments)
-        async with asyncio.timeout(tool.seconds):
-            text = cut(await tool.run(given, self.desk), tool.characters)
-        return untrusted(text, tool.name) if tool.outside else text
+    async def _use(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+        """Its result, or its fault, marked where a stranger may have worded it. Raises for wrong arguments only."""
+        given, failed = tool.arguments.model_validate(arguments), True
+        try:
+            async with asyncio.timeout(tool.seconds):
+                text = cut(await tool.run(given, self.desk), tool.characters)
+            failed = False
+        except TimeoutError:
+            text = f"{tool.name} took longer than {tool.seconds:.0f} s and was stopped; ask for less"
+        except ToolFault as error:
+            text = str(error)
+        except Exception as error:
+            text = f"{tool.name} failed: {type(error).__name__}: {error}"[:FAULT]
+        return untrusted(text, tool.name) if tool.outside else text, failed
 
     async def start(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What holds for every tool that asks the outside world: whatever happens there, the mind is told one clear sentence."""
+"""What holds for every tool of the outside world: whatever happens there, the mind is told one clear sentence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.tools.outside_world import SERVICES, Reply, Site, use
+from tools import hub_client
 from tools.code import CODE
 from tools.http import Http, Unreachable
-from tools.papers import LITERATURE, hub
+from tools.papers import LITERATURE
 from tools.service import Service
 from tools.tool import Tool, ToolFault
 from tools.web import WEB, fetch
@@ -41,6 +42,7 @@ SENTENCE = 500
 """Characters within which the mind is told what is wrong, and what to do instead."""
 TEXTS = ("web_fetch", "read_code")
 """To these any text is good."""
+HUB = ("paper_links", "paper_datasets")
 
 
 @pytest.fixture
@@ -111,12 +113,9 @@ async def test_a_service_that_does_not_answer_in_time(ready: Site, monkeypatch: 
 
     monkeypatch.setattr(Service, "http", property(hasty))
     monkeypatch.setattr(fetch, "SECONDS", 0.1)
-    monkeypatch.setattr(hub, "SECONDS", 0.1)
-    hub._bounded.cache_clear()
+    monkeypatch.setattr(hub_client, "CALL_SECONDS", 0.1)
     ready.otherwise = Reply("late", seconds=1.0)
     told = await fault(case, ready, monkeypatch)
-    monkeypatch.undo()
-    hub._bounded.cache_clear()
     assert "did not answer within" in told or "cannot be reached" in told
 
 
@@ -133,7 +132,7 @@ async def test_without_a_network_it_says_which_service_and_what_to_use_instead(
     assert ("`show_script`" if tool in CODE else "`search_knowledge`") in told and "\n" not in told
 
 
-@pytest.mark.parametrize("case", [case for case in GIVEN if "huggingface" not in case and "paper_" not in case])
+@pytest.mark.parametrize("case", [case for case in GIVEN if "huggingface" not in case and case not in HUB])
 async def test_an_answer_that_is_too_large(ready: Site, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     """The Hub's own client reads what the Hub sends; every other answer is cut at its limit."""
     real = Service.http.fget

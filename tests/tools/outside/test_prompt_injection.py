@@ -71,7 +71,6 @@ def hostile(site: Site) -> list[Call]:
         ),
         *(Call(name, paper) for name in ("paper_details", "paper_citations", "recommend_papers", "paper_links")),
         Call("paper_datasets", paper),
-        Call("read_paper", paper),
         Call("read_paper", paper | {"section": "all"}),
         Call("read_paper", {"id": "2305.00002", "section": "all"}),
         Call("search_snippets", {"query": "beta"}),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
+import httpx2
 import pytest
 
 from tests.tools.outside_world import BROKEN, BUSY, Asked, Reply, Site, use
+from tools import hub_client
 from tools.http import Unreachable
 from tools.papers.links import PAPER_DATASETS, PAPER_LINKS
 from tools.papers.search import SEARCH_PAPERS
@@ -109,6 +114,7 @@ async def test_no_token_is_sent(world: Site, monkeypatch: pytest.MonkeyPatch) ->
 async def test_a_busy_hub_is_asked_again_and_then_given_up(world: Site) -> None:
     world.on("/api/papers/search", BUSY, BROKEN, Reply([paper("2305.00001", "Found")]))
     assert "Found" in await use(SEARCH_PAPERS, source="huggingface", query="x")
+    assert len(world.asked) == 3
     world.on("/api/papers/search", BUSY)
     with pytest.raises(ToolFault, match=r"answers 429 3 times: try later\. Use `search_knowledge`"):
         await use(SEARCH_PAPERS, source="huggingface", query="x")
@@ -119,3 +125,36 @@ async def test_offline_mode_is_said_plainly(world: Site, monkeypatch: pytest.Mon
     with pytest.raises(Unreachable, match=r"Hub cannot be reached .*Use `search_knowledge`"):
         await use(SEARCH_PAPERS, source="huggingface", query="x")
     assert not world.asked
+
+
+async def test_a_hub_that_hangs_is_given_up_and_holds_up_nothing(world: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_client, "CALL_SECONDS", 0.2)
+    world.otherwise = Reply([], seconds=3.0)
+    with pytest.raises(Unreachable, match="did not answer within 0 s"):
+        await use(PAPER_LINKS, id="2305.00001")
+    waiting = [thread for thread in threading.enumerate() if thread.name == "hub"]
+    assert waiting and all(thread.daemon for thread in waiting)
+
+
+async def test_the_hubs_connections_have_a_limit_even_when_it_lists(
+    world: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client lists without any timeout of its own, and would wait for ever."""
+    limits: list[object] = []
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", _noting(limits))
+    world.on("/api/models", Reply([]))
+    world.on("/api/datasets", Reply([]))
+    await use(PAPER_LINKS, id="2305.00001")
+    assert len(limits) == 3 and all(
+        limit == dict.fromkeys(("connect", "read", "write", "pool"), 20.0) for limit in limits
+    )
+
+
+def _noting(limits: list[object]) -> Callable[[httpx2.HTTPTransport, httpx2.Request], httpx2.Response]:
+    real = httpx2.HTTPTransport.handle_request
+
+    def handle(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        limits.append(request.extensions["timeout"])
+        return real(transport, request)
+
+    return handle

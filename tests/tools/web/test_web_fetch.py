@@ -16,7 +16,8 @@ PAGE = """<!DOCTYPE html><html><head><title>How to train</title></head><body><na
 # not a heading
 </code></pre><ul><li>one</li><li>two</li></ul>
 <p hidden>hidden one</p><div style="display: none">hidden two</div><!-- hidden three -->
-<span style="font-size:0px">hidden four</span>
+<span style="font-size:0px">hidden four</span><i aria-hidden="true">hidden five</i>
+<form><p style="font-size:0.9em; opacity: 0.5">small print</p></form>&#x200b;vis&#xE0041;ible
 <script>alert(1)</script></main><footer>Cookies</footer></body></html>"""
 
 
@@ -30,7 +31,8 @@ async def test_a_page_becomes_markdown_with_its_title_address_and_links(world: S
 
 async def test_what_no_reader_sees_is_left_out(world: Site) -> None:
     world.on("/page", Reply(PAGE))
-    assert "hidden" not in await use(WEB_FETCH, url=f"{world.url}/page")
+    told = await use(WEB_FETCH, url=f"{world.url}/page")
+    assert "hidden" not in told and "small print" in told and "\nvisible" in told
 
 
 async def test_a_long_page_is_read_in_parts(world: Site) -> None:

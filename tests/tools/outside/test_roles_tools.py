@@ -1,0 +1,36 @@
+"""Which role has which of the outside world's tools, as a model is offered them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.engineer.role import ROLE as ENGINEER
+from agents.minds.llm.schema import parameters
+from agents.reviewer.role import ROLE as REVIEWER
+from agents.role import Role
+from protocol.experiment import ProposeRequest
+from protocol.research import ReviewRequest
+from tools.code import CODE
+from tools.papers import LITERATURE
+from tools.web import WEB
+
+
+def test_the_reviewer_has_the_literature_and_the_web_and_the_engineer_the_code() -> None:
+    offered = set(REVIEWER.forms[ReviewRequest].tools)
+    assert {tool.name for tool in (*LITERATURE, *WEB)} < offered and "search_knowledge" in offered
+    offered = set(ENGINEER.forms[ProposeRequest].tools)
+    assert {tool.name for tool in CODE} | {"show_script", "signature"} == offered
+
+
+@pytest.mark.parametrize("role", [REVIEWER, ENGINEER], ids=lambda role: role.name)
+def test_a_prompt_names_only_tools_that_the_role_has(role: Role) -> None:
+    names = {tool.name for tool in (*LITERATURE, *WEB, *CODE)}
+    told = {name for name in names if f"`{name}`" in role.prompt}
+    assert told and told <= {tool.name for tool in role.tools}
+
+
+def test_their_schemas_have_no_references_and_say_what_fields_mean() -> None:
+    for tool in (*LITERATURE, *WEB, *CODE):
+        schema = parameters(tool.arguments)
+        assert "$ref" not in str(schema) and schema["additionalProperties"] is False
+    assert "2305.18290" in parameters(LITERATURE[1].arguments)["properties"]["id"]["description"]
