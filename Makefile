@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= 3
 
-.PHONY: help install demo test lint bench accept format clean test-executor-faults bench-executor test-slurm
+.PHONY: help install demo test lint bench accept format clean test-executor-faults test-minds bench-executor test-slurm
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,8 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
 	$(BIN)/postdocs run examples/dates/task.yaml
 
-test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest -q
+test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs one after the other
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/runs
+	$(BIN)/python -m pytest -q tests/runs
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -36,6 +38,9 @@ bench: $(STAMP)  ## what was worth measuring, each beside its reference
 
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
 	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
+
+test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (15 minutes)
+	MIND_SEEDS=20 $(BIN)/python -m pytest -q tests/runs/test_faulty_minds.py
 
 test-slurm: $(STAMP)  ## jobs on a real Slurm of one node, as root; apt-get install slurm-wlm munge (8 minutes)
 	$(BIN)/python -m pytest -q -m slurm tests/services/executor/backends/test_contract_slurm.py

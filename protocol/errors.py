@@ -25,7 +25,7 @@ def without_userinfo(url: str) -> str:
 class BusUnavailable(PostdocsError):
     """No NATS server answers, or none that can be used."""
 
-    def __init__(self, url: str, reason: str, remedy: str = "start one with JetStream, or leave out --bus") -> None:
+    def __init__(self, url: str, reason: str, remedy: str = "start one with JetStream, or correct --bus") -> None:
         self.url, self.reason = without_userinfo(url), reason
         super().__init__(f"no usable NATS server at {self.url} ({reason}): {remedy}")
 

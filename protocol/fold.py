@@ -140,7 +140,7 @@ def _(message: job.JobCancelled, facts: Facts) -> None:
 @fold.register(job.JobGivenBack)
 def _(message: job.JobGivenBack, facts: Facts) -> None:
     since = facts.busy_since.get(message.job)
-    if since is None or since <= message.at:  # else another worker has taken it already
+    if since is not None and since <= message.at:  # else it has ended, or another worker has taken it already
         _end(facts, message, status="queued")
 
 

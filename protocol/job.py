@@ -139,17 +139,22 @@ class JobAccepted(JobEvent):
 
 
 class JobGivenBack(JobEvent):
-    """The worker was stopped, or lost its lease: the job goes on elsewhere, and this is not held against it."""
+    """The worker was stopped, could not start the job, or lost its lease: the job goes on elsewhere, and this is not
+    held against it."""
 
     type: Literal["job_given_back"] = "job_given_back"
     worker: str
     delivery: int
     heard: bool = True
     """False: the queue had not heard of the worker for a lease, and gave the job away."""
+    reason: str | None = None
+    """Why the worker could not start it; None when it was stopped or unheard."""
 
     def headline(self) -> str:
         if not self.heard:
             return f"{self.experiment} given up by {self.worker}, which was not heard for a lease"
+        if self.reason is not None:
+            return f"{self.experiment} given back by {self.worker}: {self.reason}"
         return f"{self.experiment} given back by {self.worker}, which stops"
 
 

@@ -61,9 +61,10 @@ def parse_lane(subject: str) -> Lane | None:
     if len(parts) != _PARTS or parts[0] != "jobs" or not (parts[2].isdecimal() and len(parts[2]) == 1):
         return None
     try:
-        return Lane(queue=parts[1], priority=int(parts[2]), run=parts[3], needs=parse_needs(parts[4]))
+        lane = Lane(queue=parts[1], priority=int(parts[2]), run=parts[3], needs=parse_needs(parts[4]))
     except ValueError:
         return None
+    return lane if lane.subject(parts[5]) == subject else None  # `g0` is no lane: the jobs without a GPU are in `cpu`
 
 
 def needs_token(needs: Needs) -> str:

@@ -35,8 +35,13 @@ def end_id(job: str) -> str:
 
 
 def given_back_id(job: str, delivery: int) -> str:
-    """Id of the note that a delivery of a job ended because its worker was stopped."""
+    """Id of the note that a delivery of a job ended through no fault of the job."""
     return message_id(job, delivery, "given_back")
+
+
+def started_id(job: str, delivery: int) -> str:
+    """Id of the word that a delivery of a job has started."""
+    return message_id(job, delivery, "job_started")
 
 
 def cancel_id(job: str) -> str:

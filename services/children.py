@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from protocol.errors import PostdocsError
+from protocol.errors import BadInput, PostdocsError
 from protocol.tasks import stop
 from services.bus_server import Connection
 from services.child import die_with_parent
@@ -32,6 +32,20 @@ class ServiceDied(PostdocsError):
         super().__init__(f"the {name} process died {MAX_RESTARTS + 1} times, last with code {code}: see {log}")
 
 
+class ServiceRefused(BadInput):
+    """A child process says that it was given something wrong: to start it again would not mend that."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.name, self.log = name, log
+        super().__init__(f"the {name} process does not start: {last_line(log)}")
+
+
+def last_line(log: Path) -> str:
+    """What a process said last."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
 @dataclass
 class Children:
     """Starts, watches and stops the processes of one run."""
@@ -42,11 +56,12 @@ class Children:
     _watchers: list[asyncio.Task[int]] = field(default_factory=list)
     _companions: dict[str, asyncio.Task[int]] = field(default_factory=dict)
 
-    async def start(self, name: str, *argv: str) -> None:
-        """Start `python ARGV…` and keep it alive. Its output goes to `logs/<name>.log`."""
+    async def start(self, name: str, *argv: str, ends: Collection[int] = ()) -> None:
+        """Start `python ARGV…` and keep it alive, unless it exits with one of the codes `ends`. Its output goes to
+        `logs/<name>.log`."""
         self.logs.mkdir(parents=True, exist_ok=True)
         await self._spawn(name, argv)
-        self._watchers.append(asyncio.create_task(self._keep(name, argv)))
+        self._watchers.append(asyncio.create_task(self._keep(name, argv, ends)))
 
     async def accompany(self, name: str, *argv: str) -> None:
         """As `start`, for a child that a run can go without: when it cannot be kept alive, its log is all that tells.
@@ -74,15 +89,18 @@ class Children:
             )
 
     def _environment(self) -> dict[str, str]:
-        """Ours, with this connection's token or none: an empty or inherited one would shadow that in the URL."""
-        inherited = {name: value for name, value in os.environ.items() if name != "POSTDOCS_BUS_TOKEN"}
+        """Ours, with this connection's token or none: an empty or inherited one would shadow that in the URL. Without
+        the artifact store's URL: a worker started here shares the run's disk, and would carry all by way of the store.
+        """
+        own = ("POSTDOCS_BUS_TOKEN", "POSTDOCS_ARTIFACTS")
+        inherited = {name: value for name, value in os.environ.items() if name not in own}
         token = {"POSTDOCS_BUS_TOKEN": self.connection.token} if self.connection.token else {}
         return inherited | token | {"POSTDOCS_BUS_URL": self.connection.url, "PYTHONUNBUFFERED": "1"}
 
     async def finish(self, name: str, *argv: str, ends: Collection[int]) -> int:
         """Run `python ARGV…` until it exits with one of the codes `ends`; the code. Started again where it dies.
 
-        Raises `ServiceDied` when it does so again and again.
+        Raises `ServiceDied` when it does so again and again, `ServiceRefused` when it exits with 2.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         await self._spawn(name, argv)
@@ -93,6 +111,8 @@ class Children:
             code = await self._processes[name].wait()
             if code in ends:
                 return code
+            if code == BadInput.exit_code:
+                raise ServiceRefused(name, self.logs / f"{name}.log")
             if restarts == MAX_RESTARTS:
                 break
             await asyncio.sleep(BACKOFF_SECONDS * 2**restarts)
@@ -100,7 +120,7 @@ class Children:
         raise ServiceDied(name, code, self.logs / f"{name}.log")
 
     async def failed(self) -> None:
-        """Return never; raise `ServiceDied` when a child cannot be kept alive."""
+        """Return never; raise `ServiceDied` or `ServiceRefused` when a child cannot be kept alive."""
         if self._watchers:
             done, _ = await asyncio.wait(self._watchers, return_when=asyncio.FIRST_EXCEPTION)
             for watcher in done:

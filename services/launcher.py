@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import socket
 import time
@@ -38,10 +39,11 @@ from services.children import Children
 from services.executor.backends import select
 from services.executor.inventory.nvml import read_machine
 from services.executor.sandbox import check
+from services.home import require_home
 from services.new_run import make_run, new_id
 from services.projection import Projection
 from services.report import write_report
-from services.run_access import external_bus, find_run, own_server
+from services.run_access import external_bus, find_run, only_launcher, own_server
 from services.run_folder import RunFolder
 from services.worker_access import pinged
 
@@ -93,7 +95,9 @@ class Interrupted(PostdocsError):
     def __init__(self, run: str, runs_dir: Path, shipped: bool) -> None:
         self.run = run
         kept = "the best so far is in final_model/" if shipped else "no model was banked yet"
-        super().__init__(f"interrupted; {kept}. Go on with: postdocs resume {run} --runs-dir {runs_dir}")
+        super().__init__(
+            f"interrupted; {kept}. Go on with: postdocs resume {run} --runs-dir {shlex.quote(str(runs_dir))}"
+        )
 
 
 async def launch(options: Options, on_envelope: Listener) -> RunEnded:
@@ -102,6 +106,7 @@ async def launch(options: Options, on_envelope: Listener) -> RunEnded:
     Raises `BadInput` for what the user can mend, `Interrupted` on Ctrl-C, and other `PostdocsError`s when a service
     fails.
     """
+    require_home()
     folder, brief = await _open(options)
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -124,6 +129,7 @@ async def _run(options: Options, folder: RunFolder, brief: Brief, on_envelope: L
     """Bus, processes and state machine; all of them are stopped however this ends."""
     begun = time.time()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(only_launcher(folder))
         connection = await stack.enter_async_context(_bus(folder, options))
         bus = await connection.connect(f"launcher {folder.id}")
         stack.push_async_callback(bus.close)
@@ -192,7 +198,8 @@ async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, 
         if options.sandbox and backend == "local":
             await asyncio.to_thread(check.require)
         unconfined = () if options.sandbox else ("--no-sandbox",)
-        await children.start("worker", "-m", "services.executor", *argv, *unconfined)
+        # one that was told to drain is not wanted any more: another may take its place, or its jobs wait
+        await children.start("worker", "-m", "services.executor", *argv, *unconfined, ends=(0,))
     await children.start("scorer", "-m", "services.scorer", "--run", folder.id, "--folder", str(folder.root))
     if options.crew == "local":
         told = (f"--model={one}" for one in (options.models if options.run is not None else ()))

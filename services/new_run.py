@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from protocol.brief import Brief, Choices, Task
+from protocol.errors import BadInput
 from services import base_model
 from services.run_folder import RunFolder
 
@@ -30,10 +31,13 @@ async def make_run(
 ) -> Brief:
     """Make the folder; `text` is the task file, `task_folder` what its paths are relative to.
 
-    Raises `BadInput` when the base model is nowhere.
+    Raises `BadInput` when the base model is nowhere, or the folder cannot be made.
     """
     base = await base_model.find(task.base_model, task_folder)
-    folder.root.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder.root.parent} cannot be written ({error.strerror}): give another --runs-dir") from error
     brief = Brief(
         task=task.model_copy(update={"base_model": base}),
         folder=str(folder.root),

@@ -26,6 +26,8 @@ from services.runs_on_bus import RunOnBus, find_on_bus, given_bus
 LATEST = "latest"
 LOCK_SECONDS = 15.0
 """A reader has the store for as long as it takes to read a journal: seconds at most."""
+LAUNCHER_SECONDS = 5.0
+"""For a launcher that was just told to stop to be gone."""
 
 
 def all_runs(runs_dir: Path) -> list[RunFolder]:
@@ -103,6 +105,23 @@ def external_bus(folder: RunFolder) -> Connection | None:
         return None
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder.bus_url} does not say where the bus is: {error}") from error
+
+
+@asynccontextmanager
+async def only_launcher(folder: RunFolder) -> AsyncIterator[None]:
+    """Nobody else launches this run meanwhile: two state machines would do everything twice. Raises `BadInput`.
+
+    On an embedded bus the lock of its store says the same; an external one serves whoever comes.
+    """
+    descriptor = os.open(folder.root / "launcher.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            await _take(descriptor, folder.root / "launcher.lock", LAUNCHER_SECONDS)
+        except StoreTaken as error:
+            raise BadInput(f"{folder.id} is running: see it with `postdocs watch {folder.id}`") from error
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
 
 
 class StoreTaken(BusUnavailable):

@@ -74,14 +74,12 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
         return
     spec = _with_weights(context, entry, proposal.job)
     name = experiment.id if entry.attempts == 0 else f"{experiment.id}-retry{entry.attempts}"
-    before = await _job(context, entry.job)
     job = Job(
         id=f"{context.run}-{name}",
         run=context.run,
         experiment=experiment.id,
         queue=told.task.compute.queue,
-        # the same job again goes on from its own checkpoints; a mended one begins anew
-        folder=before.folder if before and before.spec == spec else f"{told.folder}/jobs/{name}",
+        folder=f"{told.folder}/jobs/{name}",  # of its own: a mended job begins anew
         spec=spec,
         attempt=entry.attempts,
         deadline=context.clock.verify_at(context.ledger),
@@ -105,12 +103,6 @@ async def _inputs(context: CrewContext, spec: JobSpec, name: str) -> dict[str, R
         return found
     answer = await context.consult("artifacts", PutArtifacts(paths=rest), ArtifactsPut, name)
     return found | answer.refs
-
-
-async def _job(context: CrewContext, id: str | None) -> Job | None:
-    """The job of this id as it was submitted."""
-    envelope = await context.journal.find(message_id(context.run, "job", id)) if id else None
-    return envelope.data if envelope is not None and isinstance(envelope.data, Job) else None
 
 
 def _with_weights(context: CrewContext, entry: Entry, spec: JobSpec) -> JobSpec:

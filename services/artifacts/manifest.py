@@ -74,8 +74,9 @@ def _files(folder: Path, without: str | None) -> Iterator[Path]:
 
 def _is_cached_blob(path: Path) -> bool:
     """Snapshots in the Hub's cache consist of links to `../../blobs/`, which are what they seem to be."""
-    model = path.resolve().parent.parent
-    return path.resolve().parent.name == "blobs" and path.is_relative_to(model)
+    blob = path.resolve()
+    # of the link itself the folder is resolved, too: caches are moved to larger disks, and linked to
+    return blob.parent.name == "blobs" and path.parent.resolve().is_relative_to(blob.parent.parent)
 
 
 def sha256_of(path: Path) -> str:

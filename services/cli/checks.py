@@ -135,11 +135,15 @@ def _memory() -> Finding:
 
 
 def _sandbox() -> Finding:
+    from protocol.errors import BadInput
     from services.executor.sandbox import check
 
-    reason = check.fault()
-    if reason is not None:
-        return Finding("sandbox", "missing", f"jobs cannot be sandboxed here ({reason}): {check.REMEDY}")
+    try:
+        tier = check.require()
+    except BadInput as error:
+        return Finding("sandbox", "missing", str(error))
+    if tier == "landlock":
+        return Finding("sandbox", "ok", "landlock: no network for jobs, no data loaders with workers, one GPU a job")
     return Finding("sandbox", "ok", "jobs run in namespaces of their own, without privileges")
 
 

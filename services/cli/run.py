@@ -61,6 +61,7 @@ def command(
         "artifacts": store_checked(artifacts),
     }
     if detach:
+        _refuse_what_is_the_servers(worker, no_sandbox, runs_dir)
         minds = chosen_minds(model or [])
         hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
         return
@@ -78,3 +79,13 @@ def command(
         **choices,
     )
     carry_out(launch_options, as_json=as_json, verbose=verbose)
+
+
+def _refuse_what_is_the_servers(worker: str, no_sandbox: bool, runs_dir: Path) -> None:
+    """Raises `BadInput`: an option that is silently ignored is a promise that is not kept."""
+    given = {"--worker": worker != "auto", "--no-sandbox": no_sandbox, "--runs-dir": runs_dir != DEFAULT_RUNS_DIR}
+    for option, is_given in given.items():
+        if is_given:
+            raise BadInput(
+                f"{option} does not go with --detach: it is the graph server that decides this, where it runs"
+            )

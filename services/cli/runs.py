@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import Any
 
 from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunsDir
@@ -9,20 +11,29 @@ from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunsDir
 
 def command(runs_dir: RunsDir = DEFAULT_RUNS_DIR, bus: OnBus = None, as_json: AsJson = False) -> None:
     """List the runs: task, state, floor, test score, experiments, time. With --bus those of the graph server there."""
+    from protocol.errors import without_userinfo
     from services.cli.screen import console, print_json
+    from services.graph_server.client import NoGraphServer
     from services.run_access import all_runs
     from services.run_summary import summary
 
-    rows = [summary(folder) for folder in all_runs(runs_dir)] if bus is None else _served(bus)
+    rows = [summary(folder) for folder in all_runs(runs_dir)] if bus is None else []
+    if bus is not None:
+        rows = _served(bus)
+    elif not rows and os.environ.get("POSTDOCS_BUS_URL"):
+        with contextlib.suppress(NoGraphServer):  # nobody has asked for one
+            rows = _served(None)
     if as_json:
         print_json(rows)
     elif rows:
         console().print(_table(rows))
     else:
-        console().print(f"No run in {bus or runs_dir} yet: begin one with `postdocs run TASK`.")
+        console().print(
+            f"No run in {without_userinfo(bus) if bus else runs_dir} yet: begin one with `postdocs run TASK`."
+        )
 
 
-def _served(bus: str) -> list[dict[str, Any]]:
+def _served(bus: str | None) -> list[dict[str, Any]]:
     import asyncio
 
     from services.graph_server.client import list_runs

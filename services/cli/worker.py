@@ -32,6 +32,9 @@ def command(
 
     Each option of the worker can also be set in the environment: POSTDOCS_WORKER_SLOTS=4.
     """
+    from services.home import require_home
+
+    require_home()
     given = {"--queue": queue, "--slots": slots, "--name": name, "--backend": backend}
     given["--artifacts"] = artifacts
     argv = [part for option, value in given.items() if value is not None for part in (option, str(value))]

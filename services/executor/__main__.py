@@ -20,6 +20,7 @@ from services.artifacts.store import Store
 from services.executor.backends.backend import Backend
 from services.executor.backends.local import LocalBackend
 from services.executor.backends.select import elsewhere
+from services.executor.preflight.service import Preflights
 from services.executor.settings import Settings, read_settings
 from services.executor.warm.environment import Environments
 from services.executor.warm.pool import WarmPool
@@ -42,9 +43,11 @@ async def _work(settings: Settings) -> None:
     """Work until a signal comes, the worker has drained, or it fails."""
     bus = await Bus.connect(settings.bus, os.environ.get("POSTDOCS_BUS_TOKEN"), name=f"worker {settings.name}")
     try:
+        backend = _backend(settings)
+        preflights = _preflights(bus, backend, settings)
         worker = Worker(
             bus,
-            _backend(settings),
+            backend,
             queue=settings.queue,
             slots=settings.slots,
             name=settings.name,
@@ -56,8 +59,10 @@ async def _work(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
+        await preflights.start()
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        await preflights.stop()
         await worker.stop(working)
     finally:
         await bus.close()
@@ -66,8 +71,18 @@ async def _work(settings: Settings) -> None:
 def _backend(settings: Settings) -> Backend:
     if settings.backend != "local":
         return elsewhere(settings.backend, settings.sandbox)
+    return _local(settings)
+
+
+def _local(settings: Settings) -> LocalBackend:
     pool = WarmPool(settings.pool, settings.recycle_after, os.environ, settings.sandbox)
     return LocalBackend(pool=pool, environments=Environments(settings.cache), sandboxed=settings.sandbox)
+
+
+def _preflights(bus: Bus, backend: Backend, settings: Settings) -> Preflights:
+    """Where jobs run elsewhere, they are still tried here."""
+    shared = isinstance(backend, LocalBackend)
+    return Preflights(bus, backend if shared else _local(settings), settings.owner, shared=shared)
 
 
 if __name__ == "__main__":

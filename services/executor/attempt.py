@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nats.errors import Error as NatsError
+
 from protocol.job import (
     CancelJob,
-    Cause,
     JobAccepted,
     JobAlert,
     JobCancelled,
@@ -23,7 +24,7 @@ from protocol.job import (
     JobStarted,
 )
 from protocol.journal import Journal
-from protocol.queue import end_id, given_back_id
+from protocol.queue import end_id
 from protocol.tasks import AGAIN_SECONDS
 from services.artifacts.courier import Courier
 from services.executor.backends.backend import (
@@ -38,7 +39,10 @@ from services.executor.backends.backend import (
 )
 from services.executor.cancel import Cancellation, carry_out
 from services.executor.delivery import Delivery
+from services.executor.diagnosis.cause import not_started
 from services.executor.files.folder import BadJobFolder, JobFolder
+from services.executor.history import given_up
+from services.executor.insist import insist
 from services.executor.inventory.machine import Grant
 from services.executor.job.events import Checkpoint, Event, Garbled, Metric, Printed, Running, TrainBegan
 from services.executor.lease import LeaseLost
@@ -50,12 +54,10 @@ from services.executor.watch.thresholds import Thresholds
 from services.executor.watch.watch import Watch
 
 log = logging.getLogger(__name__)
-LOSSES = 2
-"""A job that has outlived so many workers may well be why they died. Workers that were stopped do not count, nor those
-that lost the bus but not their life."""
 TICK = 1.0
 """Seconds between two looks at what is not happening: progress, use of the device."""
 RETRY_DELAY = 1.0
+"""Seconds until a job is tried again that could not be started; the worker that could not rests for longer."""
 CLEAN_UP_SECONDS = 15.0
 """What it may take to kill a job, and more."""
 
@@ -90,7 +92,11 @@ class Attempt:
         self._cancellation.ask(request)
 
     async def run(self) -> None:
-        """Work until the job has ended and is off the queue, or is lost to another worker, or given back to it."""
+        """Work until the job has ended and is off the queue, or is lost to another worker, or given back to it.
+
+        Raises what the job was given back for, when it is none of its own doing: `BackendFailed`, `NatsError`,
+        `OSError`.
+        """
         work, lease = asyncio.create_task(self._work()), asyncio.create_task(self.delivery.keep(self._renew))
         try:
             await asyncio.wait({work, lease}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,9 +108,14 @@ class Attempt:
             log.warning("lease lost, the job is left to another worker: %s", error)
             await _end(work, CLEAN_UP_SECONDS)  # and the job with it, before anything else: its time here is over
             await self._reporter.lost_lease(self.worker)
-        except BackendFailed as error:
-            log.error("job %s given back: %s", self.job.id, error)
+        except (BackendFailed, NatsError, OSError) as error:
+            log.error("job %s given back: %s", self.job.id, error or type(error).__name__)
+            if not work.done():
+                await _end(work, CLEAN_UP_SECONDS)  # before anybody else may start it
+            if self._handle is None:  # it was not started: whatever is wrong here, the job has not done it
+                await self._reporter.given_back(self.worker, str(error) or type(error).__name__)
             await self.delivery.give_back(RETRY_DELAY)
+            raise
         except asyncio.CancelledError:  # the worker stops
             await asyncio.gather(_end(work, CLEAN_UP_SECONDS), self._reporter.given_back(self.worker))
             await self.delivery.give_back()
@@ -133,26 +144,16 @@ class Attempt:
         asked = await self._cancellation.journaled()
         if asked is not None:
             return JobCancelled(**self._reporter.about(), reason=asked.reason)
-        if self.delivery.count > LOSSES and await self._losses() >= LOSSES:
-            return await self._poisoned()
+        over = await given_up(self.delivery, self._journal, self._reporter.about())
+        if over is not None:
+            return over
         until = await deadline(self.job, self.delivery.envelope, self._journal)
+        if until is not None:
+            until += self.delivery.ahead
         if until is not None and time.time() >= until:
             return JobCancelled(**self._reporter.about(), reason="its deadline passed before it could be started")
         self._limits = Limits(self.job, self._taken_up, until)
         return None
-
-    async def _poisoned(self) -> JobEnd:
-        """The end of a job that has taken its workers down; somebody should look at it."""
-        reason = f"lost its worker {LOSSES} times"
-        await self.delivery.bus.bury(self.delivery.msg.subject, reason, self.delivery.msg.data, "worker")
-        cause = Cause(category="worker_lost", evidence=(reason,))
-        return JobFailed(**self._reporter.about(), reason=reason, cause=cause)
-
-    async def _losses(self) -> int:
-        """How many deliveries before this one ended without a word of their worker."""
-        before = range(1, self.delivery.count)
-        notes = [await self._journal.find(given_back_id(self.job.id, delivery)) for delivery in before]
-        return notes.count(None)
 
     async def _run(self) -> JobEnd:
         """Run the job, and say what it says; its end. Raises `BackendFailed`."""
@@ -174,11 +175,10 @@ class Attempt:
             await _end(pump)
 
     async def _see_through(self) -> JobEnd:
-        until = self.delivery.lease.until
         terms = Terms(
             taken_up=self._taken_up,
             stop_at=self._limits.stop_at,
-            lease_until=until,
+            lease_until=lambda: self.delivery.lease.until,
             latest=self._limits.latest,
             grant=self.grant,
         )
@@ -189,9 +189,8 @@ class Attempt:
             about, evidence = self._reporter.about(), error.cause.evidence
             return JobFailed(**about, reason=f"could not start: {error}", evidence=evidence, cause=error.cause)
         except BadJobFolder as error:
-            reason = f"could not start: {error}"
-            cause = Cause(category="argument_error", evidence=(reason,))
-            return JobFailed(**self._reporter.about(), reason=reason, cause=cause)
+            cause = not_started(str(error), "argument_error")
+            return JobFailed(**self._reporter.about(), reason=f"could not start: {error}", cause=cause)
         if not self.backend.machine.elastic:  # there it may wait for a place; its own limit of time holds
             self._limits.started()
         works = (self._limit(handle), self._obey(handle), self._look(handle))
@@ -257,27 +256,31 @@ class Attempt:
             self._reporter.say(alert, alarm.rule, alarm.kill, alarm.evidence)
             if alarm.kill:
                 self._stopped = Killed(alarm.rule, alarm.evidence, alarm.rule)
-                await handle.kill()
+                await insist(handle.kill)
 
     async def _look(self, handle: Handle) -> None:
         """Show the rules, again and again, that time passes, and what the job uses of the machine."""
         while True:
             await asyncio.sleep(TICK)
-            usage = await handle.usage() if isinstance(handle, Sampled) else None
+            try:
+                usage = await handle.usage() if isinstance(handle, Sampled) else None
+            except (BackendFailed, OSError) as error:  # the other rules go on without
+                log.debug("job %s: no look at what it uses (%s)", self.job.id, error)
+                usage = None
             self._record.use(usage)
             await self._judge(Tick(usage), handle)
 
     async def _limit(self, handle: Handle) -> None:
         """Kill a job that is not done when its time is over."""
-        over = await self._limits.enforce(handle)
+        over = await insist(lambda: self._limits.enforce(handle))
         self._stopped = self._stopped or over
-        await handle.kill()
+        await insist(handle.kill)
 
     async def _obey(self, handle: Handle) -> None:
         """Wait for a cancel request, and carry it out."""
         request = await self._cancellation.asked()
         self._stopped = self._stopped or request
-        await carry_out(request, handle, self.job.spec.grace)
+        await insist(lambda: carry_out(request, handle, self.job.spec.grace))
 
 
 async def _end(task: asyncio.Task[Any], again: float = AGAIN_SECONDS) -> None:

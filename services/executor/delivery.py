@@ -25,7 +25,9 @@ ENDED, GIVEN_BACK = b"ended", b"given back"
 class Delivery:
     """A job on loan to this worker."""
 
-    def __init__(self, bus: Bus, msg: Msg, envelope: Envelope, job: Job, lease: Lease) -> None:
+    def __init__(self, bus: Bus, msg: Msg, envelope: Envelope, job: Job, lease: Lease, ahead: float = 0.0) -> None:
+        """`ahead`: seconds by which this machine's clock is ahead of the bus's, by which runs go."""
+        self.ahead = ahead
         self.bus, self.msg, self.envelope, self.job = bus, msg, envelope, job
         self.count = int(msg.metadata.num_delivered)
         self.lease = lease
@@ -60,8 +62,8 @@ class Delivery:
 
     async def give_back(self, delay: float = 0.0) -> None:
         """Let another worker have it."""
-        if not self.lease.held:
-            return  # somebody has it, and the queue would take our word for theirs, and pass it on once more
+        if not self.lease.held or not self.bus.client.is_connected:
+            return  # somebody has it by then, and the queue would take our word for theirs, and pass it on once more
         await self.msg.nak(delay or None)
         await self.tell(GIVEN_BACK)
 

@@ -7,14 +7,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from protocol.job import CancelJob, Category, Cause, JobCancelled, JobEnd, JobFailed, JobFinished
 from services.executor.backends.backend import Exit
 from services.executor.diagnosis import signals
 from services.executor.diagnosis.cause import End, cause
 from services.executor.diagnosis.log_end import log_end
 from services.executor.files.folder import JobFolder
+from services.executor.inventory.nvml import host_memory
 from services.executor.job.events import Event, Metric, Printed, TrainBegan, TrainEnded
 from services.executor.watch.usage import GB, Usage
 from services.trained_model import what_is_missing
@@ -124,7 +123,7 @@ def _cause(exit: Exit, record: Record, stopped: Killed | None, missing: str | No
         limit=exit.limit,
         stopped=told,
         missing=missing and f"it left no whole model: {missing}",
-        memory_share=record.memory_gb * GB / psutil.virtual_memory().total,
+        memory_share=record.memory_gb * GB / host_memory(),
     )
     return cause(end, log_end(folder.log) or list(record.last_lines))
 

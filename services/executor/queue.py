@@ -37,6 +37,8 @@ EMPTY_SECONDS = 0.5
 """Pause before a lane is asked again that had nothing and has not changed since: a job that comes back with a delay."""
 TIMEOUT = 5.0
 NANO = 1e9
+CLOCKS_AGREE = 2.0
+"""Seconds. A clock that is set by NTP is nearer than this, and an answer may be so long on its way."""
 
 
 class BadQueueName(BadInput):
@@ -66,6 +68,8 @@ class JobQueue:
         """Lane → how its consumer stood at the last look."""
         self._empty: dict[Lane, tuple[float, tuple[int, ...]]] = {}
         """Lane → when it had nothing (monotonic), and how its consumer stood then."""
+        self.ahead = 0.0
+        """Seconds by which this machine's clock is ahead of the server's; what is within `CLOCKS_AGREE` counts as 0."""
 
     async def open(self) -> None:
         """Make the stream where it is not, and listen for news."""
@@ -115,7 +119,7 @@ class JobQueue:
         envelope = await self.bus.parse(msg.data, msg.subject, "worker")
         if envelope is not None and isinstance(envelope.data, Job):
             lease = Lease(self._leases.get(lane, LEASE), asked)
-            delivery = Delivery(self.bus, msg, envelope, envelope.data, lease)
+            delivery = Delivery(self.bus, msg, envelope, envelope.data, lease, self.ahead)
             await delivery.tell()
             return delivery
         if envelope is not None:
@@ -177,8 +181,9 @@ class JobQueue:
             waiting = 0
         else:
             waiting = fresh + max(0, out - held[lane.filter])
-        served = _unix(info["delivered"].get("last_active"))
-        since = max(served, _unix(info["created"]))
+        told_at = info["delivered"].get("last_active")
+        served = _unix(told_at) + self.ahead if told_at else 0.0
+        since = max(served, _unix(info["created"]) + self.ahead)
         return LaneState(lane=lane, waiting=waiting, running=out, served=served, since=since)
 
     async def _consumers(self) -> list[dict[str, Any]]:
@@ -192,7 +197,14 @@ class JobQueue:
                 raise NotFoundError.from_error(answer["error"])
             found += answer["consumers"]
             if not answer["consumers"] or len(found) >= answer["total"]:
+                self._compare_clocks(found[-1:])
                 return found
+
+    def _compare_clocks(self, consumers: list[dict[str, Any]]) -> None:
+        for ahead in (time.time() - _unix(info["ts"]) for info in consumers):
+            told, self.ahead = self.ahead, ahead if abs(ahead) > CLOCKS_AGREE else 0.0
+            if abs(self.ahead - told) > CLOCKS_AGREE:
+                log.warning("this machine's clock is %.1f s ahead of the bus's: let NTP set both", self.ahead)
 
     async def _next(self, lane: Lane) -> Msg | None:
         """Ask a lane for a job without waiting for one."""
@@ -212,6 +224,6 @@ class JobQueue:
         await self.bus.jetstream.delete_msg(subjects.JOBS_STREAM, msg.seq or 0)
 
 
-def _unix(time: str | None) -> float:
-    """Of `2026-11-23T07:44:24.540530034Z`; 0 for None."""
-    return datetime.fromisoformat(time).timestamp() if time else 0.0
+def _unix(time: str) -> float:
+    """Of `2026-11-23T07:44:24.540530034Z`."""
+    return datetime.fromisoformat(time).timestamp()

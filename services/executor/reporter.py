@@ -43,18 +43,18 @@ class Reporter:
 
     def __init__(self, delivery: Delivery) -> None:
         self._job, self._cause, self._delivery = delivery.job, delivery.envelope, delivery.count
-        self._lease = delivery.lease
+        self._lease, self._ahead = delivery.lease, delivery.ahead
         self._journal = Journal(delivery.bus, delivery.envelope.run)
         self._outbox: deque[tuple[str, JobEvent]] = deque()
         self._metrics: list[Metric] = []
         self._lines: deque[str] = deque()
-        self._left_out = self._logs = 0
+        self._left_out = self._logs = self._figures = 0
         self._metric_at = self._log_at = -1e9
         self._allowance = Allowance()
 
     def about(self) -> dict[str, Any]:
-        """The fields that all of a job's events share."""
-        return {"job": self._job.id, "experiment": self._job.experiment, "at": time.time()}
+        """The fields that all of a job's events share; the time is the bus's, so that those of two machines compare."""
+        return {"job": self._job.id, "experiment": self._job.experiment, "at": time.time() - self._ahead}
 
     def say(self, event: JobEvent, *parts: object) -> None:
         """Say it soon; its id is made from job, delivery, type and `parts`. What comes from the job itself is left out
@@ -88,26 +88,25 @@ class Reporter:
         await self._flush(all=True)
         await self._append(end_id(self._job.id), event)
 
-    async def given_back(self, worker: str) -> None:
-        """Note that this delivery ends because the worker was stopped, not because the job took it down."""
-        note = JobGivenBack(**self.about(), worker=worker, delivery=self._delivery)
-        try:
-            await asyncio.wait_for(
-                self._append(given_back_id(self._job.id, self._delivery), note, fenced=False), NOTE_SECONDS
-            )
-        except TimeoutError:
-            log.warning("job %s: nobody heard that it is given back; it will look like a lost worker", self._job.id)
+    async def given_back(self, worker: str, reason: str | None = None) -> None:
+        """Note that this delivery ends because the worker was stopped, or could not start the job for this reason; not
+        because the job took it down."""
+        note = JobGivenBack(**self.about(), worker=worker, delivery=self._delivery, reason=reason)
+        await self._note(note, NOTE_SECONDS)
 
     async def lost_lease(self, worker: str) -> None:
         """Note that the worker lives: it was unheard for too long, or frozen. As soon as the bus is back."""
-        lost_at = time.time() - (clock() - self._lease.until)
-        note = JobGivenBack(**self.about() | {"at": lost_at}, worker=worker, delivery=self._delivery, heard=False)
+        about = self.about()
+        about["at"] -= clock() - self._lease.until  # when it was lost
+        await self._note(JobGivenBack(**about, worker=worker, delivery=self._delivery, heard=False), AWAY_SECONDS)
+
+    async def _note(self, note: JobGivenBack, seconds: float) -> None:
         try:
             await asyncio.wait_for(
-                self._append(given_back_id(self._job.id, self._delivery), note, fenced=False), AWAY_SECONDS
+                self._append(given_back_id(self._job.id, self._delivery), note, fenced=False), seconds
             )
         except TimeoutError:
-            log.warning("job %s: the bus stays away", self._job.id)
+            log.warning("job %s: nobody heard that it is given back; it will look like a lost worker", self._job.id)
 
     async def _flush(self, all: bool = False) -> None:
         now = time.monotonic()
@@ -115,9 +114,11 @@ class Reporter:
             self._metric_at = now
             for metric in self._metrics:
                 about = self.about()
-                about["at"] = min(about["at"], metric.at or about["at"])  # the job says when; not that it is later
+                if metric.at is not None:  # the job says when; not that it is later
+                    about["at"] = min(about["at"], metric.at - self._ahead)
                 said = JobMetric(**about, **metric.model_dump(exclude={"kind", "at"}))
-                self.say(said, metric.step, *sorted(metric.values))
+                self.say(said, self._figures)  # not its step: a script may train more than once
+                self._figures += 1
             self._metrics.clear()
         if self._lines and (all or now - self._log_at >= LOG_SECONDS):
             self._log_at = now
@@ -137,6 +138,9 @@ class Reporter:
         while True:
             if fenced and not self._lease.held:
                 raise LeaseLost(f"job {self._job.id}: {event.type} is not ours to say any more")
+            if not self._journal.bus.client.is_connected:  # it would go out when the bus is back, lease or not
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             try:
                 await self._journal.append(envelope)
                 return

@@ -76,14 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     for name, field in Settings.model_fields.items():
         told = f"{field.description} ({_keys()[name]})"
         if field.annotation is bool:
-            parser.add_argument(f"--no-{name}", dest=name, action="store_false", help=told)
+            parser.add_argument(_option(name), dest=name, action="store_false", help=told)
         else:
-            parser.add_argument(f"--{name.replace('_', '-')}", metavar="X", help=told)
+            parser.add_argument(_option(name), metavar="X", help=told)
     return parser
 
 
+def _option(name: str) -> str:
+    """What is on by default can be switched off only."""
+    return f"--no-{name}" if Settings.model_fields[name].annotation is bool else f"--{name.replace('_', '-')}"
+
+
 def _told(name: str, kind: str, why: str, given: Mapping[str, Any]) -> str:
-    option, key = f"--{name.replace('_', '-')}", _keys()[name]
+    option, key = _option(name), _keys()[name]
     if kind == "missing":
         return f"no {name}: give {option} or set {key}"
     return f"{option} {given[name]} (or {key}): {why[0].lower()}{why[1:]}"

@@ -18,13 +18,14 @@ from nats.errors import Error as NatsError
 
 from protocol import subjects
 from protocol.bus import Bus
+from protocol.errors import BusUnavailable
 from protocol.job import CancelJob, Job, Needs
 from protocol.lane import placed_by
 from protocol.tasks import AGAIN_SECONDS
 from protocol.worker import Condition, HeldJob, Order, Unserved, WorkerState
 from services.artifacts.courier import Courier
 from services.executor.attempt import Attempt
-from services.executor.backends.backend import Backend
+from services.executor.backends.backend import Backend, BackendFailed
 from services.executor.delivery import Delivery
 from services.executor.inventory.machine import Grant
 from services.executor.inventory.placement import Placed, default_slots
@@ -40,6 +41,9 @@ AWAY_SECONDS = 1.0
 """Pause before the queue is asked again when the bus did not answer."""
 MISSED_SECONDS = 0.02
 """Pause after another worker was faster."""
+FIRST_REST, MOST_REST = 2 * POLL, 60.0
+"""Seconds for which a worker that cannot start jobs takes none, doubled each time: else it, who is never busy, would
+have them all. Others look at the queue meanwhile."""
 
 
 @dataclass(eq=False)
@@ -74,6 +78,10 @@ class Worker:
         self._unserved: tuple[Unserved, ...] = ()
         self._restored = time.monotonic()
         self._stopping = False
+        self._failures = 0
+        """In a row: jobs that could not be started."""
+        self._rests_until = 0.0
+        """Monotonic."""
         self._presence = Presence(bus, self.state, self.obey, owner)
 
     @property
@@ -146,12 +154,15 @@ class Worker:
             if not await self._take_one():
                 await self.queue.news(POLL)
         except (NatsError, OSError) as error:
+            if self.bus.client.is_closed:  # for good: the server has thrown us out, and nats-py does not come back
+                url = next((server.geturl() for server in self.bus.client.servers), "")
+                raise BusUnavailable(url, "it has closed the connection", "start the worker again") from error
             log.warning("the queue does not answer: %s", error)
             await asyncio.sleep(AWAY_SECONDS)
 
     async def _take_one(self) -> bool:
         """Take the job whose turn it is; False when there is none, or no room."""
-        if self.condition != "working":
+        if self.condition != "working" or time.monotonic() < self._rests_until:
             return False
         lanes = await self.queue.lanes()
         self._note_unserved(lanes)
@@ -191,13 +202,21 @@ class Worker:
             if before:  # we lost its lease and got it again: two attempts must not share the folder
                 await asyncio.wait(before)
             await held.attempt.run()
-        except (NatsError, OSError) as error:
-            log.warning("job %s will be delivered again: %s", job, error)
+            self._failures = 0
+        except (BackendFailed, NatsError, OSError):  # of which the attempt has told
+            self._rest()
         except Exception:  # a defect of ours: the queue delivers the job again, a few times at most
             log.exception("job %s will be delivered again", job)
         finally:
             self._held.remove(held)
             self.queue.wake()
+
+    def _rest(self) -> None:
+        """Leave the queue to others for a while."""
+        rest = min(MOST_REST, FIRST_REST * 2.0 ** min(self._failures, 9))
+        self._failures += 1
+        self._rests_until = time.monotonic() + rest
+        log.warning("worker %s takes no job for %.0f s", self.name, rest)
 
     async def _cancel(self, msg: Msg) -> None:
         """A cancel request; it is for us if the job runs here."""

@@ -3,8 +3,8 @@
     python -m services.graph_server --runs-dir runs [--bus nats://host:4222] [--worker none] [--crew none]
 
 The bus comes from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN where `--bus` is not given, the folder from
-POSTDOCS_RUNS_DIR. SIGTERM and SIGINT stop it; its runs go on when it is started again. Exit codes: 0 stopped, 4 no
-bus, or another server keeps this folder.
+POSTDOCS_RUNS_DIR. SIGTERM and SIGINT stop it; its runs go on when it is started again. Exit codes: 0 stopped, 2 that
+folder cannot be written, 4 no bus, or another server keeps it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from services.graph_server.server import NAME, GraphServer
 
 
 async def serve(args: argparse.Namespace) -> None:
-    """Serve until a signal says stop. Raises `BusUnavailable`, `AnotherServer`."""
+    """Serve until a signal says stop. Raises `BadInput`, `BusUnavailable`, `AnotherServer`."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

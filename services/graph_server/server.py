@@ -18,7 +18,7 @@ from protocol.runs import RUN_ID, ListRuns, RunAccepted, RunList, RunRow, StartR
 from protocol.service import Service
 from protocol.tasks import stop
 from services.bus_server import Connection
-from services.children import Children, ServiceDied
+from services.children import Children, ServiceDied, ServiceRefused, last_line
 from services.graph_server import given
 from services.graph_server.served import Served, read_served, write_served
 from services.new_run import make_run
@@ -28,8 +28,6 @@ from services.run_summary import summary
 
 log = logging.getLogger(__name__)
 NAME = "graph_server"
-ENDS = (0, 2)
-"""Exit codes of a run's process after which it is not started again: it has ended, or it cannot be mended."""
 STOP_AGAIN_SECONDS = 4.0
 """Stopping a run's processes takes two seconds at most; only then is a cancellation that was lost repeated."""
 AWAY_SECONDS = 2.0
@@ -58,7 +56,6 @@ class GraphServer:
         self._lock = -1
 
     async def __aenter__(self) -> GraphServer:
-        self.runs_dir.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.runs_dir / ".graph_server.lock")
         for folder in all_runs(self.runs_dir):
             served = read_served(folder)
@@ -114,12 +111,13 @@ class GraphServer:
     async def _see_through(self, folder: RunFolder) -> None:
         """Keep the run's process going until it has ended, or is given up."""
         argv = (*self._argv, "--runs-dir", str(self.runs_dir), "--run", folder.id)
-        failed = None
         while True:
             children, losses = Children(self.connection, folder.logs), self._losses()
             try:
-                if await children.finish("graph", *argv, ends=ENDS):
-                    failed = _last_line(folder.logs / "graph.log")
+                await children.finish("graph", *argv, ends=(0,))
+                return
+            except ServiceRefused:  # it cannot be mended by trying again
+                failed = last_line(folder.logs / "graph.log")
                 break
             except ServiceDied as error:
                 failed = str(error)
@@ -129,9 +127,8 @@ class GraphServer:
                 await children.stop()
             while not self.bus.client.is_connected:  # noqa: ASYNC110 (the client has no event for it)
                 await asyncio.sleep(AWAY_SECONDS)
-        if failed is not None:
-            write_served(folder, Served(failed=failed))
-            log.error("%s is given up: %s", folder.id, failed)
+        write_served(folder, Served(failed=failed))
+        log.error("%s is given up: %s", folder.id, failed)
 
     def _losses(self) -> tuple[int, bool]:
         """Grows with every loss of the bus, the present one too."""
@@ -143,16 +140,15 @@ class AnotherServer(PostdocsError):
 
 
 def _locked(path: Path) -> int:
-    """A descriptor that holds the lock until it is closed. Raises `AnotherServer`."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """A descriptor that holds the lock until it is closed; the folder is made. Raises `AnotherServer`, `BadInput`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise BadInput(f"{path.parent} cannot be written ({error.strerror}): give another --runs-dir") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
         raise AnotherServer(f"another graph server keeps {path.parent}: stop it, or give another --runs-dir") from error
     return descriptor
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-    return lines[-1] if lines else "its process said nothing"

@@ -41,6 +41,7 @@ class Follower:
             while self._trackers and not (reading.done() or stopping.done()):
                 await asyncio.wait({reading, stopping}, timeout=BATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 await self._write()
+            await self._write()  # what came during the last one
             if reading.done():
                 reading.result()
         finally:

@@ -1,7 +1,7 @@
 """Weights & Biases: online where a key is there, else offline, for `wandb sync` to send later.
 
 An offline run is a file that cannot be gone on with: a tracker that is started again writes a second file under the
-same id, which `wandb sync --append` puts behind the first. So that no step stands in both, the tracker notes how far
+same id, which `wandb sync` puts behind the first. So that no step stands in both, the tracker notes how far
 in the journal it is *before* it hands a record over; a tracker that is killed may lose the one in its hands.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class WandbRuns:
 
     def where(self) -> str:
         if not self._online:
-            return f"{self._folder}; send it with: wandb sync --append {self._folder}/wandb/offline-run-*"
+            return f"{self._folder}; send it with: wandb sync {shlex.quote(str(self._folder))}/wandb/offline-run-*"
         return f"project {self._project}"
 
     def write(self, records: Sequence[tuple[int, Record]]) -> None:

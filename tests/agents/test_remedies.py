@@ -9,8 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.experimentalist import form
 from agents.experimentalist.diagnose import diagnose
-from agents.experimentalist.remedies import ADVICE, LADDER_ATTEMPTS, MAX_ATTEMPTS, REMEDIES
+from agents.experimentalist.remedies import ADVICE, LADDER_ATTEMPTS, MAX_ATTEMPTS, REMEDIES, offered
+from agents.form import BadForm
 from protocol.experiment import Entry, Proposal
 from protocol.job import Category, Cause, JobFailed, JobSpec, Needs
 from protocol.schedule import DiagnoseRequest, Diagnosis
@@ -184,7 +186,47 @@ async def test_attempts_are_bounded(category: Category) -> None:
     assert answer.retry is None and f"given up after {most}" in answer.remedy
 
 
+async def test_a_config_that_is_no_yaml_is_none_of_ours() -> None:
+    answer = await diagnosis("nan", proposal(files={"config.yaml": "rate: [1, 2", "a.py": ""}, argv=("a.py",)))
+    assert answer.retry is None and "config.yaml" in answer.remedy
+
+
 @pytest.mark.parametrize("category", REMEDIES)
 async def test_a_script_of_its_own_is_told_what_to_change(category: Category) -> None:
     answer = await diagnosis(category, proposal(files={"train.py": "…"}))
     assert answer.retry is None and answer.remedy
+
+
+def failed(category: Category, asked: Proposal | None = None, attempts: int = 1) -> DiagnoseRequest:
+    asked = asked or proposal()
+    failure = JobFailed(job="j", experiment="sft-1", at=0, reason="exit code 1", cause=Cause(category=category))
+    entry = Entry(experiment=asked.experiment, status="failed", attempts=attempts)
+    return DiagnoseRequest(entry=entry, proposal=asked, failure=failure)
+
+
+async def test_a_mind_chooses_among_the_remedies_that_code_offers_or_none() -> None:
+    request = failed("kl_blow_up", proposal(CONFIG | {"beta": 0.1}))
+    told = form.tell_failure(request)
+    assert "1. learning rate 0.01 → 0.005, beta 0.1 → 0.2\n2. learning rate 0.01 → 0.005\n" in told
+    second = await form.complete_diagnosis(request, form.DiagnoseForm(remedy=2, words="the rate was it"), nobody)
+    assert config_of(second)["beta"] == 0.1 and config_of(second)["learning_rate"] == 0.005
+    assert second.remedy.endswith("(the rate was it)") and second.category == "kl_blow_up"
+    none = await form.complete_diagnosis(request, form.DiagnoseForm(words="the reward is at fault"), nobody)
+    assert none.retry is None and none.remedy == "the reward is at fault"
+
+
+@pytest.mark.parametrize(
+    "request_", [failed("unknown"), failed("nan", attempts=MAX_ATTEMPTS), failed("nan", proposal({}))]
+)
+async def test_a_mind_cannot_have_the_same_job_tried_again(request_: DiagnoseRequest) -> None:
+    assert "none that code can carry out" in form.tell_failure(request_)
+    with pytest.raises(BadForm, match="there is no remedy 1"):
+        await form.complete_diagnosis(request_, form.DiagnoseForm(remedy=1, words="again"), nobody)
+
+
+@pytest.mark.parametrize("category", REMEDIES)
+def test_each_remedy_that_is_offered_changes_the_job_and_no_two_are_the_same(category: Category) -> None:
+    request = failed(category, proposal(CONFIG | {"beta": 0.1}))
+    retries = [one.retry for one in offered(category, request.entry, request.proposal, request.failure)]
+    assert retries and all(one is not None and one.job != request.proposal.job for one in retries)
+    assert all(one != other for n, one in enumerate(retries) for other in retries[:n])

@@ -65,7 +65,14 @@ def test_two_lanes_have_two_names(one: Lane, other: Lane) -> None:
     assert (one == other) is (one.filter == other.filter) is (one.consumer == other.consumer)
 
 
-@pytest.mark.parametrize("subject", ["", "jobs.q.5.r.cpu", "jobs.q.55.r.cpu.x", "jobs.q.x.r.cpu.x", "jobs.q.5.r.gpu.x"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        *("jobs.q.5.r.cpu", "jobs.q.55.r.cpu.x", "jobs.q.x.r.cpu.x", "jobs.q.5.r.gpu.x"),
+        *("jobs.q.5.r.g0.x", "jobs.q.5.r.g1-kH100.x", "jobs.q.5.r.g1-m20_0.x"),  # no job of ours is named so
+    ],
+)
 def test_what_names_no_lane_is_told_apart(subject: str) -> None:
     assert parse_lane(subject) is None
 

@@ -4,8 +4,13 @@ what it decides is written down here, and shows that the crew works, not how wel
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from agents.minds.scripted import Call, Conversation, Reply
+from tests.runs import own_scripts
+
+JOB_SECONDS = 40.0
+"""Longer than its steps take on a slow machine: a job ends with its last step."""
 
 
 def crew(talk: Conversation) -> Reply:
@@ -42,23 +47,54 @@ def curator(talk: Conversation) -> Reply:
 
 
 def engineer(talk: Conversation) -> Reply:
-    return Call("submit", {"strategy": "sft", "hypothesis": "the answers can be learned from the rows"})
+    """Writes its own scripts: supervised first, with a mistake that it mends when it is told; then practice, from what
+    ships, as soon as that is right sometimes."""
+    if not talk.results:
+        return [Call("show_script", {"name": "sft.py"}), Call("signature", {"name": "trl.SFTTrainer"})]
+    known = re.findall(r"^- ([\w-]+) \[(\w+), rung", talk.question, re.MULTILINE)
+    ships = re.search(r"Ships now: (sft-\d+)", talk.question)
+    tried = len({id for id, strategy in known if strategy == ("grpo" if ships else "sft")})
+    if ships:
+        numbers = own_scripts.GRPO_NUMBERS | {"seed": tried}
+        script = {"text": own_scripts.GRPO, "numbers": numbers, "seconds": JOB_SECONDS, "parent": ships[1]}
+        return Call("submit", {"strategy": "grpo", "hypothesis": "it gains from practice", "script": script})
+    mended = known or any(own_scripts.SAID_OF_IT in result for result in talk.results)
+    text = own_scripts.SFT if mended else own_scripts.WITH_A_MISTAKE
+    script = {"text": text, "numbers": own_scripts.SFT_NUMBERS | {"seed": tried}, "seconds": JOB_SECONDS}
+    return Call("submit", {"strategy": "sft", "hypothesis": "the answers can be learned", "script": script})
+
+
+def known_strategies(talk: Conversation) -> Reply:
+    """The same crew, but the Engineer leaves script and numbers to the crew's own search, and the Critic ends the run
+    as soon as it may."""
+    if "# You are the Engineer" in talk.system:
+        return Call("submit", {"strategy": "sft", "hypothesis": "the answers can be learned from the rows"})
+    return critic(talk, ends_with=("sft", "grpo")) if "# You are the Critic" in talk.system else crew(talk)
 
 
 def experimentalist(talk: Conversation) -> Reply:
+    if "# Remedies" in talk.question:
+        offered = talk.question.partition("# Remedies\n1. ")[2]
+        return Call("submit", {"remedy": 1 if offered else None, "words": "by its evidence"})
     proposals = talk.question.partition("# Proposals")[2]
-    ids = re.findall(r"^- ([\w-]+) \[", proposals, re.MULTILINE)
-    return Call("submit", {"order": ids})
+    return Call("submit", {"order": re.findall(r"^- ([\w-]+) \[", proposals, re.MULTILINE)})
 
 
-def critic(talk: Conversation) -> Reply:
-    """Promotes by the figures; where the form refuses that, holds."""
+def critic(talk: Conversation, ends_with: Collection[str] = ("grpo",)) -> Reply:
+    """Promotes by the figures; where the form refuses that, holds. Ends the run, when the target is met, after an
+    experiment of the strategies `ends_with`."""
     opened = re.search(r"Open strategies: ([^.]*)\.", talk.question)
     names = opened[1].split(", ") if opened else []
     mine = re.search(r"# The experiment\n.*?\n[\w-]+ \[(\w+)", talk.question, re.DOTALL)
-    stay = mine is not None and mine[1] in names
-    other = next((name for name in names if mine is None or name != mine[1]), None)
-    verdict = "promote" if not talk.results else "hold"
-    next_ = "exploit" if stay else "change_strategy" if other else "stop"
-    answer = {"verdict": verdict, "reason": "by the paired test", "next": next_, "next_reason": "by its curve"}
-    return Call("submit", answer | ({"strategy": other} if next_ == "change_strategy" else {}))
+    strategy = mine[1] if mine else ""
+    other = next((name for name in names if name != strategy), None)
+    refused = " ".join(talk.results)
+    answer = {
+        "verdict": "hold" if "promote is not possible" in refused else "promote",
+        "reason": "by the paired test",
+        "next": "exploit" if strategy in names else "change_strategy" if other else "stop",
+        "next_reason": "by its curve",
+    }
+    if strategy in ends_with and "do not stop" not in refused:
+        answer["next"] = "stop"
+    return Call("submit", answer | ({"strategy": other} if answer["next"] == "change_strategy" else {}))

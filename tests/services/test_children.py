@@ -14,7 +14,7 @@ import pytest
 
 from services import children as children_module
 from services.bus_server import Connection
-from services.children import Children
+from services.children import Children, ServiceRefused
 from services.launcher import Options, _bus
 from services.run_folder import RunFolder
 
@@ -33,6 +33,13 @@ async def test_a_child_gets_the_token_of_its_bus_and_no_other(
     assert (tmp_path / "child.log").read_text().strip() == told
 
 
+async def test_a_worker_beside_the_runs_disk_is_told_of_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTDOCS_ARTIFACTS", "s3://bucket/postdocs")  # for the run, whose other workers need it
+    assert "POSTDOCS_ARTIFACTS" not in Children(Connection(url="nats://host"), tmp_path)._environment()
+
+
 async def test_a_companion_that_cannot_be_kept_alive_fails_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +51,17 @@ async def test_a_companion_that_cannot_be_kept_alive_fails_nothing(
     await children.ended("companion", 20)
     done, _ = await asyncio.wait({failed}, timeout=0.2)
     assert done == set()
+    failed.cancel()
+    await children.stop()
+
+
+async def test_a_worker_that_was_drained_is_not_started_again(tmp_path: Path) -> None:
+    children = Children(Connection(url="nats://host"), tmp_path)
+    await children.start("worker", "-c", "print('drained')", ends=(0,))
+    await asyncio.wait(children._watchers, timeout=20)
+    failed = asyncio.create_task(children.failed())
+    done, _ = await asyncio.wait({failed}, timeout=1.0)
+    assert done == set() and (tmp_path / "worker.log").read_text() == "drained\n"
     failed.cancel()
     await children.stop()
 
@@ -68,3 +86,15 @@ def test_a_worker_does_not_show_its_bus_in_the_list_of_processes() -> None:
         finally:
             process.kill()
     assert not any("secret" in argument for argument in shown)
+
+
+async def test_a_child_that_was_given_something_wrong_is_not_started_again_and_says_what(tmp_path: Path) -> None:
+    children = Children(Connection(url="nats://host"), tmp_path)
+    await children.start("worker", "-c", "print('--slots is -1: give 1 or more'); raise SystemExit(2)")
+    with pytest.raises(
+        ServiceRefused, match="the worker process does not start: --slots is -1: give 1 or more"
+    ) as told:
+        await asyncio.wait_for(children.failed(), 20)
+    assert told.value.exit_code == 2
+    assert (tmp_path / "worker.log").read_text().count("slots") == 1
+    await children.stop()

@@ -12,8 +12,18 @@ from protocol.control import Tell
 from protocol.envelope import wrap
 from protocol.errors import BadInput, RunUnknown
 from protocol.journal import Journal
+from services import run_access
 from services.bus_server import Connection, running_server
-from services.run_access import StoreTaken, all_runs, find_run, is_running, open_journal, own_server, read_journal
+from services.run_access import (
+    StoreTaken,
+    all_runs,
+    find_run,
+    is_running,
+    only_launcher,
+    open_journal,
+    own_server,
+    read_journal,
+)
 from services.run_folder import RunFolder
 
 
@@ -65,6 +75,16 @@ async def test_no_second_server_over_one_store(folder: RunFolder) -> None:
         with pytest.raises(StoreTaken):
             async with own_server(folder, patience=0.1):
                 pass
+
+
+async def test_a_run_is_launched_once_at_a_time(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_access, "LAUNCHER_SECONDS", 0.1)
+    async with only_launcher(folder):
+        with pytest.raises(BadInput, match="r1 is running: see it with `postdocs watch r1`"):
+            async with only_launcher(folder):
+                pass
+    async with only_launcher(folder):
+        pass
 
 
 async def test_a_reader_waits_for_a_run_that_is_just_starting(folder: RunFolder) -> None:

@@ -6,7 +6,7 @@ The worker knows leases, the journal, limits of time and the rules of watching; 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from protocol.errors import PostdocsError
@@ -47,9 +47,14 @@ class Terms(Part):
     """Monotonic time at which its training ends and is saved."""
     latest: float = math.inf
     """Monotonic time which `stop_at` may not pass, however long the start takes."""
-    lease_until: float = math.inf
-    """By `lease.clock`: the job is ours till then, and on as `Leased.renew` says. Inf: for good."""
+    lease_until: Callable[[], float] = lambda: math.inf
+    """By `lease.clock`: the job is ours till then, and on as `Leased.renew` says. Inf: for good. To be asked as late as
+    can be: it is renewed while the job is made ready."""
     grant: Grant = Grant()
+    steps: int | None = None
+    """Each training ends after so many steps. Only the local backend knows this and the next: it runs trials."""
+    nice: int = 0
+    """By how much the job steps back for others on the machine (nice(2))."""
 
 
 class Handle(Protocol):

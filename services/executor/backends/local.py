@@ -24,6 +24,7 @@ from services.executor.job.events import FILE_EVENT, Event, Garbled, Printed, Ru
 from services.executor.sandbox import check, identity
 from services.executor.sandbox.limits import SECONDS as LIMITS_POLL
 from services.executor.sandbox.limits import Limits
+from services.executor.sandbox.plan import Tier
 from services.executor.sandbox.prepared import Sandbox
 from services.executor.warm.client import Fork, ZygoteClient
 from services.executor.warm.environment import CACHE, BadRequirements, Environments
@@ -56,6 +57,8 @@ class LocalBackend:
         """`machine`: what there is to give, where it is not all that is found. A `pool` that is given must agree about
         `sandboxed`."""
         self.sandboxed = sandboxed
+        self.tier: Tier = "namespaces"
+        """What sandboxes are made of here; known when it is open."""
         self.machine = machine or read_machine()
         self.device = self.machine.device
         self._pool = pool or WarmPool(environment=os.environ, sandboxed=sandboxed)
@@ -68,7 +71,10 @@ class LocalBackend:
             log.warning("NO SANDBOX (--no-sandbox): the code of jobs can do all that this user can")
             await self._pool.open()
             return
-        await asyncio.gather(asyncio.to_thread(check.require), self._pool.open())
+        self.tier, _ = await asyncio.gather(asyncio.to_thread(check.require), self._pool.open())
+        if self.tier == "landlock":
+            self.device += ", sandboxed by landlock"
+        log.info("jobs are sandboxed by %s", self.tier)
 
     async def start(self, job: Job, terms: Terms) -> LocalHandle:
         begun = time.monotonic()
@@ -79,9 +85,10 @@ class LocalBackend:
         lock = lock_file(folder.root)
         await _wait_until_free(lock)
         await asyncio.to_thread(_prepare, folder)
-        sandbox = await Sandbox.prepare(job, terms.grant, python) if self.sandboxed else None
+        sandbox = await Sandbox.prepare(job, terms.grant, python, self.tier) if self.sandboxed else None
         handle = await asyncio.to_thread(LocalHandle, zygote, folder, terms.grant.gpus, sandbox)
         self._forks += 1
+        until = terms.lease_until()
         request = Start(
             key=f"{job.id}.{self._forks}",
             folder=str(folder.root),
@@ -92,8 +99,10 @@ class LocalBackend:
             gpus=len(terms.grant.gpus),
             python=python,
             lock=str(lock),
-            until=None if math.isinf(terms.lease_until) else terms.lease_until,
+            until=None if math.isinf(until) else until,
             plan=sandbox.plan if sandbox is not None else None,
+            steps=terms.steps,
+            nice=terms.nice,
         )
         try:
             handle.fork = await zygote.start(request)

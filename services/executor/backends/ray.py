@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
+from ray.util.state.exception import RayStateApiException
 
 from protocol.job import Job
 from services.executor.backends.backend import BackendFailed
@@ -116,7 +117,7 @@ class RayCluster(Cluster):
         """An answer of the cluster. Raises `BackendFailed`."""
         try:
             return await asyncio.to_thread(call)
-        except (RuntimeError, OSError, requests.RequestException) as error:
+        except (RuntimeError, OSError, requests.RequestException, RayStateApiException) as error:
             told = str(error).strip().splitlines() or [type(error).__name__]
             raise BackendFailed(f"Ray at {self.address or 'RAY_ADDRESS'}: {told[0]}") from error
 

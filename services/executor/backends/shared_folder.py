@@ -99,7 +99,7 @@ class SharedFolderBackend:
         seconds = max(0.0, terms.stop_at - time.monotonic())
         request = Request(job=job, seconds=seconds, cpus=terms.grant.cpus, sandboxed=self.sandboxed)
         try:
-            await asyncio.to_thread(control.create, request, handle.asked_for(terms.lease_until))
+            await asyncio.to_thread(control.create, request, handle.asked_for(terms.lease_until()))
             handle.began(await self._submit(job, control, terms))
         except BaseException:
             await asyncio.to_thread(control.remove)

@@ -60,6 +60,12 @@ def cause(end: End, lines: Sequence[str]) -> Cause:
     return _exception(lines) or _chatter(lines, PATTERNS) or Cause(evidence=_unknown(lines))
 
 
+def not_started(reason: str, otherwise: Category) -> Cause:
+    """Why a job could not be started, by the words of the reason; `otherwise` where they name nothing."""
+    found = _chatter((reason,), PATTERNS)
+    return Cause(category=found.category if found is not None else otherwise, evidence=_quoted((reason,)))
+
+
 def _limit(limit: str) -> Cause:
     found = next((pattern.category for pattern in LIMITS if pattern.line_of((limit,))), "killed")
     return Cause(category=found, evidence=_quoted((limit,)))  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def read_machine(environment: Mapping[str, str] = os.environ) -> Machine:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     driver, gpus = _read_gpus()
     shown = visible(gpus, environment.get("CUDA_VISIBLE_DEVICES"))
-    return Machine(cpus=cpus, memory_gb=_host_memory() / GB, gpus=shown, driver=driver)
+    return Machine(cpus=cpus, memory_gb=host_memory() / GB, gpus=shown, driver=driver)
 
 
 def visible(gpus: tuple[tuple[Gpu, ...], ...], shown: str | None) -> tuple[Gpu, ...]:
@@ -97,8 +97,8 @@ def _gpu(nvml: Any, handle: Any, minor: int, *, mig: bool) -> Gpu:
     return Gpu(uuid=uuid, name=name, memory_gb=total / GB, minor=minor, mig=mig)
 
 
-def _host_memory() -> int:
-    """Bytes, as far as a container's limit goes."""
+def host_memory() -> int:
+    """Bytes of memory that this machine has, as far as a container's limit goes."""
     total = int(psutil.virtual_memory().total)
     try:
         return min(total, int(CGROUP_LIMIT.read_text()))

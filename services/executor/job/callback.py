@@ -28,8 +28,10 @@ PULSE_SECONDS = 1.0
 class JobCallback(TrainerCallback):
     """Writes what the Trainer does; ends the training at `stop_at` (monotonic), or when asked by SIGUSR1."""
 
-    def __init__(self, channel: Channel, stop_at: float, threads: int = 1) -> None:
+    def __init__(self, channel: Channel, stop_at: float, threads: int = 1, steps: int | None = None) -> None:
+        """`steps`: each training ends after so many of them."""
         self.channel, self.stop_at = channel, stop_at
+        self._steps, self._first_step = steps, 0
         self._tuner = ThreadTuner(1 if torch.cuda.is_available() else threads)
         self._begun = self._step_begun = time.monotonic()
         self._pulse_at = 0.0
@@ -49,7 +51,7 @@ class JobCallback(TrainerCallback):
     ) -> None:
         args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of a NaN
         self._begun = self._step_begun = time.monotonic()
-        self._loss, self._stopped = last_loss(state), False
+        self._loss, self._stopped, self._first_step = last_loss(state), False, state.global_step
         self._agreement = Agreement(args.world_size)
         # what this process has not trained itself was trained before it, and counts against the job's time
         self._carried = max(0.0, trained_before(state) - self._trained)
@@ -71,11 +73,16 @@ class JobCallback(TrainerCallback):
         self._use_threads(self._tuner.after(step_seconds, now))
         last = state.global_step >= state.max_steps
         # a GRPO step may take half a minute: the next one is not begun when it would end too late
-        if not last and self._agreement.any(self.channel.asked_to_stop or now + step_seconds > self.stop_at):
+        over = self.channel.asked_to_stop or now + step_seconds > self.stop_at or self._tried(state)
+        if not last and self._agreement.any(over):
             self._stopped = control.should_training_stop = True
         write_trained(state, self._trained + now - self._begun)
         if control.should_training_stop:
             control.should_log = True  # so that the last loss is the last step's, whatever `logging_steps` is
+
+    def _tried(self, state: TrainerState) -> bool:
+        """Whether it has made the steps that were asked for."""
+        return self._steps is not None and state.global_step - self._first_step >= self._steps
 
     def on_substep_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -131,8 +131,8 @@ class Control:
             os.close(descriptor)
 
     def _read(self, name: str, kind: type[Record]) -> Record | None:
-        """None while nothing is written, or just being written."""
+        """None while nothing is written, or just being written, or the file system stumbles (NFS: ESTALE)."""
         try:
             return kind.model_validate_json((self.root / name).read_bytes())
-        except (FileNotFoundError, ValidationError):
+        except (OSError, ValidationError):
             return None

@@ -20,13 +20,14 @@ from pathlib import Path
 
 import psutil
 
+from protocol.errors import BadInput
 from services.child import die_with_parent
 from services.executor.files.folder import BadJobFolder
 from services.executor.inventory.machine import Grant
 from services.executor.inventory.nvml import read_machine
 from services.executor.job.control import Asked, Control, Ended
 from services.executor.job.launch import PLAN, REPORT, START
-from services.executor.sandbox import environment
+from services.executor.sandbox import check, environment
 from services.executor.sandbox.limits import Limits
 from services.executor.sandbox.prepared import Sandbox
 from services.executor.warm.environment import CACHE, BadRequirements, Environments
@@ -70,7 +71,7 @@ class Supervisor:
         except (BadJobFolder, BadRequirements) as error:
             self._log(f"could not start: {error}")
             ended = Ended(code=REFUSED)
-        except (CannotStart, OSError) as error:
+        except (CannotStart, BadInput, OSError) as error:
             ended = Ended(failed=str(error))
         finally:
             beating.cancel()
@@ -96,7 +97,7 @@ class Supervisor:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _see_through(self) -> Ended:
-        """Raises `BadJobFolder`, `BadRequirements`, `CannotStart`, `OSError`."""
+        """Raises `BadJobFolder`, `BadRequirements`, `CannotStart`, `OSError`, `BadInput` without a sandbox."""
         machine = read_machine()
         grant = Grant(cpus=min(machine.cpus, self.request.cpus), gpus=machine.gpus[: self.job.spec.needs.gpus])
         if len(grant.gpus) < self.job.spec.needs.gpus:
@@ -104,7 +105,8 @@ class Supervisor:
         requirements = self.job.spec.requirements
         python = str(await Environments(CACHE).python(requirements)) if requirements else None
         if self.request.sandboxed:
-            self._sandbox = await Sandbox.prepare(self.job, grant, python)
+            tier = await asyncio.to_thread(check.require)  # of this machine: the worker's may have another
+            self._sandbox = await Sandbox.prepare(self.job, grant, python, tier)
         child = await self._begin(grant, python or sys.executable)
         limit = await self._watch(child)
         await kill_all(child.pid)

@@ -40,6 +40,7 @@ def live(
     """
     code = 1
     try:
+        os.nice(start.nice)
         if start.plan is not None:
             enter(start.plan, report, hold)
             if start.plan.egress is not None:
@@ -131,7 +132,7 @@ def _attend(start: Start, channel: Channel) -> None:
     """Listen to every Trainer of the script."""
     from services.executor.job.callback import JobCallback
 
-    JobCallback(channel, start.stop_at, start.threads).install()
+    JobCallback(channel, start.stop_at, start.threads, start.steps).install()
 
 
 def _set_threads(threads: int) -> None:

@@ -56,11 +56,15 @@ def hand_over(folder: Path, uid: int, gid: int) -> None:
 
 
 def job_of(keeper: int) -> int:
-    """Process id of the job of a sandbox's keeper, seen from outside: the namespace's second process; while there is
-    none, the keeper's own."""
+    """Process id of the job of a sandbox's keeper, seen from outside: the namespace's second process, or init's first
+    child where there is no namespace; while there is none, the keeper's own."""
     try:
-        children = [child.pid for child in psutil.Process(keeper).children()]
-        return next((pid for pid in children if pid_inside(pid) == 2), keeper)
+        children = psutil.Process(keeper).children()
+        numbers = {pid_inside(child.pid): child.pid for child in children}
+        if 1 in numbers or 2 in numbers:
+            return numbers.get(2, keeper)
+        below = [child for init in children for child in init.children()]
+        return min(below, key=lambda child: (child.create_time(), child.pid)).pid if below else keeper
     except psutil.NoSuchProcess:
         return keeper
 
@@ -91,6 +95,14 @@ def can_read(path: Path, uid: int) -> bool:
         return os.access(path, os.R_OK)
     found = path.stat()
     return lets_read(found.st_mode, found.st_uid == uid)
+
+
+def can_reach(path: Path, uid: int) -> bool:
+    """Whether user `uid`, with no group of its own, can enter all folders above."""
+    if uid == os.geteuid():
+        return True
+    modes = ((found.st_mode >> 6 if found.st_uid == uid else found.st_mode) for found in map(Path.stat, path.parents))
+    return all(mode & 1 for mode in modes)
 
 
 def lets_read(mode: int, owner: bool) -> bool:

@@ -35,7 +35,9 @@ class Limits:
     def __init__(self, job: Job, plan: Plan | None, group: Group | None = None) -> None:
         self.folder, self.group = Path(job.folder), group
         self.memory_gb, self.disk_gb = memory_limit_gb(job), job.spec.needs.disk_gb
-        self._shared_gb = plan.limits.shared_bytes / usage.GB if plan is not None else None
+        self._sandboxed = plan is not None
+        own_shared = plan is not None and plan.tier == "namespaces"
+        self._shared_gb = plan.limits.shared_bytes / usage.GB if plan is not None and own_shared else None
         self._memory_at = self._disk_at = 0.0
 
     def broken(self, pid: int) -> str | None:
@@ -55,7 +57,7 @@ class Limits:
             return self.kept_by_kernel()
         if begun < self._memory_at:
             return None
-        held = usage.memory_gb(pid, self.memory_gb, self._shared_gb)
+        held = usage.memory_gb(pid, self.memory_gb, self._shared_gb, self._sandboxed)
         self._memory_at = begun + (time.monotonic() - begun) / SHARE
         return f"memory limit {self.memory_gb:.4g} GB exceeded: {held:.2f} GB" if held > self.memory_gb else None
 

@@ -65,9 +65,9 @@ def outermost(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def open_source(path: str) -> int:
+def open_source(path: str, root: str = OLD) -> int:
     """A descriptor (O_PATH) of a path of the machine, in which no part is a link. Raises `OSError`."""
-    here = os.open(OLD, os.O_PATH | os.O_DIRECTORY)
+    here = os.open(root, os.O_PATH | os.O_DIRECTORY)
     for part in Path(path).parts[1:]:
         try:
             below = os.open(part, os.O_PATH | os.O_NOFOLLOW, dir_fd=here)

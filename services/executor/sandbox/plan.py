@@ -11,14 +11,17 @@ in, so that a job in an environment of its own sees its own packages.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from protocol.job import Job
+from protocol.job import Job, JobSpec
 from protocol.message import Part
 from services.executor.files.folder import BadJobFolder
 from services.executor.inventory.machine import Grant
 from services.executor.sandbox import environment, identity, interpreter, reads
 
+Tier = Literal["namespaces", "landlock"]
 _GB = 10**9
 PROCESSES = 512
 """Processes and threads of a job, …"""
@@ -81,11 +84,15 @@ class Plan(Part):
     limits: Limits
     egress: str | None
     """Path of the unix socket of the job's proxy, if it was granted hosts."""
+    tier: Tier = "namespaces"
+    """What it is made of."""
     cgroup: tuple[str, ...] = ()
     """Folders of the control groups that it joins."""
 
 
-def plan(job: Job, grant: Grant, *, python: str | None = None, egress: str | None = None) -> Plan:
+def plan(
+    job: Job, grant: Grant, *, python: str | None = None, egress: str | None = None, tier: Tier = "namespaces"
+) -> Plan:
     """The sandbox of a job that was granted this of the machine. Its folder must be there.
 
     `python`: of the job's own environment, if that is not this process's.
@@ -98,11 +105,12 @@ def plan(job: Job, grant: Grant, *, python: str | None = None, egress: str | Non
     for path in interpreter.shown(folder):
         if folder.is_relative_to(path.resolve()):
             raise BadJobFolder(f"{folder} lies in {path}, which every job can read: let the runs be elsewhere")
-    uid, gid = identity.of_jobs()
-    needs = job.spec.needs
+    (uid, gid), needs = identity.of_jobs(), job.spec.needs
     shown = [Bind(**found._asdict()) for found in reads.shown(job.spec.reads, folder, uid)]
     if python is not None:
         shown.append(Bind(source=str(Path(python).parent.parent.resolve()), programs=True))
+    if tier == "landlock":
+        _check_without_namespaces(job.spec, folder, shown, uid)
     return Plan(
         folder=str(folder),
         alias=job.folder if job.folder != str(folder) else None,
@@ -120,4 +128,21 @@ def plan(job: Job, grant: Grant, *, python: str | None = None, egress: str | Non
             shared_bytes=round((needs.memory_gb or SHARED_MEMORY_GB) * _GB),
         ),
         egress=egress,
+        tier=tier,
     )
+
+
+def _check_without_namespaces(spec: JobSpec, folder: Path, shown: Sequence[Bind], uid: int) -> None:
+    """Refuse what only namespaces can give. Raises `BadJobFolder`."""
+    if spec.hosts or spec.launch != "python":
+        wanted = f"hosts {', '.join(spec.hosts)}" if spec.hosts else f"launch {spec.launch!r}"
+        raise BadJobFolder(
+            f"{wanted}: this machine's sandbox (landlock) has no network; let a worker take it that can make namespaces"
+        )
+    who = f"user {uid}, as whom jobs run,"
+    for read in shown:
+        if read.mapped:
+            raise BadJobFolder(f"{who} cannot read {read.source}: chmod -R a+rX {read.source}")
+    for path in (folder, *(Path(read.source) for read in shown)):
+        if not identity.can_reach(path, uid):
+            raise BadJobFolder(f"{who} cannot get to {path}: chmod a+x the folders above it")

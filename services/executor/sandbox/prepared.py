@@ -12,7 +12,7 @@ from services.executor.sandbox import identity
 from services.executor.sandbox.cgroup import Group
 from services.executor.sandbox.egress import Egress
 from services.executor.sandbox.limits import memory_limit_gb
-from services.executor.sandbox.plan import Plan, plan
+from services.executor.sandbox.plan import Plan, Tier, plan
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Sandbox:
     egress: Egress | None
 
     @classmethod
-    async def prepare(cls, job: Job, grant: Grant, python: str | None = None) -> Sandbox:
+    async def prepare(cls, job: Job, grant: Grant, python: str | None = None, tier: Tier = "namespaces") -> Sandbox:
         """Plan it, make the job's folder the job's own, and open the way to its hosts. Raises `BadJobFolder`."""
         egress = Egress(job.spec.hosts, identity.of_jobs()[0]) if job.spec.hosts else None
         try:
             if egress is not None:
                 await egress.open()
             path = egress.path if egress is not None else None
-            made = await asyncio.to_thread(_planned, job, grant, python, path)
+            made = await asyncio.to_thread(_planned, job, grant, python, path, tier)
             group = await asyncio.to_thread(Group.make, memory_limit_gb(job))
         except BaseException:
             if egress is not None:
@@ -48,7 +48,7 @@ class Sandbox:
             await asyncio.to_thread(self.group.remove)
 
 
-def _planned(job: Job, grant: Grant, python: str | None, egress: str | None) -> Plan:
-    made = plan(job, grant, python=python, egress=egress)
+def _planned(job: Job, grant: Grant, python: str | None, egress: str | None, tier: Tier) -> Plan:
+    made = plan(job, grant, python=python, egress=egress, tier=tier)
     identity.hand_over(Path(made.folder), made.uid, made.gid)
     return made

@@ -49,10 +49,11 @@ def drop(plan: Plan, *, own_namespace: bool) -> None:
     system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def limit(limits: Limits) -> None:
-    """setrlimit(2), soft and hard; never above what the process has."""
+def limit(limits: Limits, beside: int = 0) -> None:
+    """setrlimit(2), soft and hard; never above what the process has. `beside`: so many processes and threads of the
+    same user the kernel counts too."""
     wanted = {
-        resource.RLIMIT_NPROC: limits.processes,
+        resource.RLIMIT_NPROC: limits.processes + beside,
         resource.RLIMIT_NOFILE: limits.files,
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_CORE: 0,

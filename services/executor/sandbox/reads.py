@@ -40,6 +40,8 @@ _SYSTEM = frozenset(
 _SECRETS = tuple(Path("/", name) for name in ("boot", "etc", "run", "var/lib", "var/spool"))
 """Not opened to jobs, though one of them may name it: what only root can read there is no data."""
 _NO_FILES = (Path("/proc"), Path("/dev"), Path("/sys"))
+_WRITTEN = ("jobs", "preflight")
+"""Folders of a run in which code of jobs has written."""
 LOOKED_AT = 10_000
 """Entries of a read folder that are looked at for whether they can be read."""
 
@@ -88,7 +90,9 @@ def _resolved(path: Path, folder: Path) -> Path:
 def _job_around(path: Path, jobs: Path) -> Path | None:
     """The job's folder, of this run (in `jobs`) or of another, that a real path is in."""
     for home in (path, *path.parents):
-        if home.parent == jobs or (home.parent.name == jobs.name and RunFolder(home.parent.parent).brief.exists()):
+        if home.parent == jobs or (
+            home.parent.name in {jobs.name, *_WRITTEN} and RunFolder(home.parent.parent).brief.exists()
+        ):
             return home
     return None
 

@@ -16,12 +16,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.executor.sandbox import environment, idmap, system
+from services.executor.sandbox import environment, idmap, scratch, system
 from services.executor.sandbox.paths import NEW, OLD, make_target, mounts, open_source, outermost, real
 from services.executor.sandbox.plan import Plan
 
-SCRATCH = ".scratch"
-"""In the job's folder: what `_OWN` shows, new at each start. What is written there counts as the job's."""
 _OWN = {"home": environment.HOME, "hub": environment.HUB, "tmp": environment.TMP}
 EGRESS = "/run/egress.sock"
 HOSTNAME = "sandbox"
@@ -72,35 +70,14 @@ class Root:
 
     def _show_own(self) -> None:
         """First of all: what else is shown may lie below /tmp."""
-        scratch = f"{self.plan.folder}/{SCRATCH}/{secrets.token_hex(8)}"
+        own = f"{self.plan.folder}/{scratch.SCRATCH}/{secrets.token_hex(8)}"
         folder = open_source(self.plan.folder)
         try:
-            self._make_scratch(folder, Path(scratch).name)
+            scratch.make(folder, Path(own).name, self.plan)
         finally:
             os.close(folder)
         for name, target in _OWN.items():
-            self._bind(f"{scratch}/{name}", _SAFE, target)
-
-    def _make_scratch(self, folder: int, name: str) -> None:
-        """What an earlier attempt of the job put in its place goes."""
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISDIR(os.stat(SCRATCH, dir_fd=folder, follow_symlinks=False).st_mode):
-                os.unlink(SCRATCH, dir_fd=folder)
-        outer = self._own_folder(SCRATCH, folder)
-        inner = self._own_folder(name, outer)
-        for below in _OWN:
-            os.close(self._own_folder(below, inner))
-        os.close(inner)
-        os.close(outer)
-
-    def _own_folder(self, name: str, parent: int) -> int:
-        """A descriptor of a folder that is the job's, made if need be."""
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent)
-        made = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-        if os.geteuid() == 0 and self.plan.uid != 0:
-            os.fchown(made, self.plan.uid, self.plan.gid)
-        return made
+            self._bind(f"{own}/{name}", _SAFE, target)
 
     def _show_system(self) -> None:
         """Python and the libraries. A path through a link, such as /bin, is shown by its real name and linked."""

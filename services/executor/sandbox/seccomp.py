@@ -13,6 +13,7 @@ import platform
 import struct
 from typing import NamedTuple
 
+from services.executor.sandbox import seccomp_alone as more
 from services.executor.sandbox import system
 
 # (x86_64, aarch64) numbers: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h; -1: not there
@@ -84,9 +85,9 @@ _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _X32 = 0x40000000
 
 # linux/filter.h, linux/seccomp.h, linux/audit.h
-_LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _JEQ, _JGE, _JSET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_NUMBER, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24
+_NUMBER, _ARCH, _ARG0, _ARG1, _ARG2 = 0, 4, 16, 24, 32
 _MODE_FILTER = 2
 _PR_SET_SECCOMP = 22
 
@@ -109,8 +110,9 @@ class _Instruction(NamedTuple):
     k: int
 
 
-def program(machine: str) -> list[_Instruction]:
-    """The filter as classic BPF for `x86_64` or `aarch64`. Raises `OSError` for another machine."""
+def program(machine: str, alone: bool = False) -> list[_Instruction]:
+    """The filter as classic BPF for `x86_64` or `aarch64`; `alone`: there are no namespaces beside it. Raises
+    `OSError` for another machine."""
     known = _MACHINES.get(machine)
     if known is None:
         raise OSError(errno.ENOSYS, f"no system call filter for {machine}: x86_64 and aarch64 are known")
@@ -121,6 +123,7 @@ def program(machine: str) -> list[_Instruction]:
     for pair in DENIED.values():
         if pair[known.column] >= 0:
             made += [_Instruction(_JEQ, 0, 1, pair[known.column]), deny]
+    made += _alone(known.column, deny, allow) if alone else []
     made += [_Instruction(_JEQ, 0, 1, _CLONE3[known.column]), absent]  # its flags cannot be seen; clone is used then
     made += [_Instruction(_JEQ, 0, 4, _CLONE[known.column]), _Instruction(_LOAD, 0, 0, _ARG0)]
     made += [_Instruction(_JSET, 0, 1, _CLONE_FLAGS), deny, allow]
@@ -132,15 +135,36 @@ def program(machine: str) -> list[_Instruction]:
     return [*made, allow]
 
 
+def _alone(column: int, deny: _Instruction, allow: _Instruction) -> list[_Instruction]:
+    """`seccomp_alone`; the number is loaded before and after."""
+    made: list[_Instruction] = []
+    ignore = _Instruction(_RETURN, 0, 0, _ERRNO)
+    for pairs, answer in ((more.DENIED, deny), (more.IGNORED, ignore)):
+        for pair in pairs.values():
+            if pair[column] >= 0:
+                made += [_Instruction(_JEQ, 0, 1, pair[column]), answer]
+    load = [_Instruction(_LOAD, 0, 0, argument) for argument in (_ARG0, _ARG1, _ARG2)]
+    made += [_Instruction(_JEQ, 0, 4, more.UTIMENSAT[column]), load[2], _Instruction(_JEQ, 0, 1, 0), deny, ignore]
+    for pair in more.OF_ITSELF.values():
+        made += [_Instruction(_JEQ, 0, 4, pair[column]), load[0], _Instruction(_JEQ, 0, 1, 0), allow, deny]
+    made += [_Instruction(_JEQ, 0, 6, more.SETPRIORITY[column]), load[0], _Instruction(_JEQ, 0, 3, more.PROCESS)]
+    made += [load[1], _Instruction(_JEQ, 0, 1, 0), allow, deny]
+    made += [_Instruction(_JEQ, 0, 2 + len(more.IOCTLS), _IOCTL[column]), load[1]]
+    made += [_Instruction(_JEQ, len(more.IOCTLS) - 1 - place, 0, each) for place, each in enumerate(more.IOCTLS[:-1])]
+    made += [_Instruction(_JEQ, 0, 1, more.IOCTLS[-1]), deny, _Instruction(_LOAD, 0, 0, _NUMBER)]
+    made += [_Instruction(_JEQ, 0, 7, more.SOCKETPAIR[column]), load[0], _Instruction(_JEQ, 0, 4, more.UNIX), load[1]]
+    return [*made, _Instruction(_AND, 0, 0, more.KIND), _Instruction(_JEQ, 0, 1, more.STREAM), allow, deny]
+
+
 class _Program(ctypes.Structure):
     """struct sock_fprog."""
 
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def install() -> None:
+def install(alone: bool = False) -> None:
     """Put the filter on this process and all to come from it. no_new_privs must be set. Raises `OSError`."""
-    instructions = program(platform.machine())
+    instructions = program(platform.machine(), alone)
     packed = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in instructions))
     held = _Program(len(instructions), ctypes.cast(packed, ctypes.c_void_p))
     system.prctl_pointer(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.cast(ctypes.pointer(held), ctypes.c_void_p))

@@ -30,6 +30,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_SECUREBITS = 28
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -48,7 +49,8 @@ def _call(name: str, *arguments: object) -> int:
     return result
 
 
-def _numbered(name: str, number: int, *arguments: object) -> int:
+def numbered(name: str, number: int, *arguments: object) -> int:
+    """A system call by its number, of those that glibc may not know."""
     try:
         return _call("syscall", ctypes.c_long(number), *arguments)
     except OSError as error:
@@ -82,7 +84,7 @@ def pivot_root(new: str, old: str) -> None:
 def clone_mount(path: int) -> int:
     """A descriptor of a bind mount, with all below it, that stands nowhere yet (open_tree(2))."""
     flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE)
-    return _numbered("open_tree", _OPEN_TREE, ctypes.c_int(path), b"", flags)
+    return numbered("open_tree", _OPEN_TREE, ctypes.c_int(path), b"", flags)
 
 
 def set_mount(mount: int, attributes: int, user_namespace: int) -> None:
@@ -90,13 +92,13 @@ def set_mount(mount: int, attributes: int, user_namespace: int) -> None:
     given = (ctypes.c_uint64 * 4)(attributes | MOUNT_ATTR_IDMAP, 0, 0, user_namespace)  # struct mount_attr
     flags = ctypes.c_uint(_AT_EMPTY_PATH | _AT_RECURSIVE)
     size = ctypes.c_size_t(ctypes.sizeof(given))
-    _numbered("mount_setattr", _MOUNT_SETATTR, ctypes.c_int(mount), b"", flags, given, size)
+    numbered("mount_setattr", _MOUNT_SETATTR, ctypes.c_int(mount), b"", flags, given, size)
 
 
 def move_mount(mount: int, place: int) -> None:
     """move_mount(2) of a mount by `clone_mount` to a path."""
     flags = ctypes.c_uint(_MOVE_FROM_EMPTY | _MOVE_TO_EMPTY)
-    _numbered("move_mount", _MOVE_MOUNT, ctypes.c_int(mount), b"", ctypes.c_int(place), b"", flags)
+    numbered("move_mount", _MOVE_MOUNT, ctypes.c_int(mount), b"", ctypes.c_int(place), b"", flags)
 
 
 def set_hostname(name: str) -> None:

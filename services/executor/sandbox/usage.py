@@ -23,14 +23,14 @@ ENTRIES = 2_000_000
 """A folder with more files counts as over any limit: it would take too long to look, and inodes are scarce."""
 
 
-def memory_gb(pid: int, limit_gb: float, shared_gb: float | None) -> float:
+def memory_gb(pid: int, limit_gb: float, shared_gb: float | None, sandboxed: bool = True) -> float:
     """Gigabytes (10⁹ bytes) that a job holds: its processes, and what lies in its shared memory.
 
-    `pid` is its process, or its keeper if it is in a sandbox; then `shared_gb` is the size of its /dev/shm. A resident
+    `pid` is its process, or its keeper if it is `sandboxed`; `shared_gb` the size of its /dev/shm, if any. A resident
     set counts a page that forks share once for each, so that the sum can only be too high; the exact shares (PSS, slow
     to read) are asked for when it would break the limit.
     """
-    processes = _processes(pid, sandboxed=shared_gb is not None)
+    processes = _processes(pid, sandboxed=sandboxed)
     tmpfs = _unlinked(processes, "fd").memory
     if shared_gb is not None:
         tmpfs += _shared(processes, shared_gb)

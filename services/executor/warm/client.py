@@ -116,10 +116,10 @@ class ZygoteClient:
         try:
             await self._send(request)
             await asyncio.wait_for(asyncio.shield(fork.started), FORK_SECONDS)
-        except TimeoutError as error:
-            raise BackendFailed(f"no fork within {FORK_SECONDS:.0f} s") from error
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             await self.signal(fork, signal.SIGKILL)  # it may be running by now, and nobody would know
+            if isinstance(error, TimeoutError):
+                raise BackendFailed(f"no fork within {FORK_SECONDS:.0f} s") from error
             raise
         return fork
 

@@ -33,6 +33,10 @@ class Start(Part):
     """By `lease.clock`: the job is killed then, unless it is renewed. None: never."""
     plan: Plan | None = None
     """Of its sandbox; None: it has none."""
+    steps: int | None = None
+    """Each training ends after so many steps; None: when it is done."""
+    nice: int = 0
+    """By how much it steps back for others (nice(2))."""
 
 
 class Signal(Part):

@@ -6,6 +6,7 @@ when the worker dies), it kills all jobs with all that they started, and goes.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -37,6 +38,8 @@ from services.executor.warm.preload import preload
 
 _PR_SET_CHILD_SUBREAPER = 36
 """Linux: prctl(2); what a job leaves running becomes our child, so that we find and kill it."""
+END_SECONDS = 2.0
+"""For keepers to end their jobs, when the worker is gone."""
 _HELD: set[int] = {signal.SIGUSR1, enter.KILL, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 """Held back around a fork: a child that got one before it has its own handlers would run ours."""
 
@@ -189,6 +192,7 @@ class Zygote:
                 continue
 
     def end(self) -> NoReturn:
+        self.end_sandboxed()
         for pid in self.jobs:
             _send(pid, signal.SIGKILL, group=True)
         for child in psutil.Process().children(recursive=True):
@@ -197,6 +201,23 @@ class Zygote:
             except psutil.NoSuchProcess:
                 continue
         os._exit(0)
+
+    def end_sandboxed(self) -> None:
+        """Their keepers know how to end them so that nothing forks away; they have a while for it."""
+        keepers = {pid for pid, job in self.jobs.items() if job.sandboxed}
+        for pid in keepers:
+            _send(pid, enter.KILL, group=False)
+        give_up_at = time.monotonic() + END_SECONDS
+        while keepers and time.monotonic() < give_up_at:
+            keepers -= {pid for pid in keepers if _is_over(pid)}
+            time.sleep(0.01)
+
+
+def _is_over(child: int) -> bool:
+    """Leaves it to be reaped."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return True
 
 
 def _end_of(job: Job, found: os.waitid_result) -> Exited | Refused:

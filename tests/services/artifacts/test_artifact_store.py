@@ -186,6 +186,9 @@ def test_a_snapshot_in_the_hubs_cache_is_one(tmp_path: Path) -> None:
     (snapshot / "model.safetensors").symlink_to("../../blobs/1")
     store = Store(str(tmp_path / "store"), tmp_path / "cache")
     assert files(store.get(store.put(snapshot))) == {"model.safetensors": b"weights"}
+    linked = tmp_path / "linked"  # as a cache that was moved to a larger disk
+    linked.symlink_to(tmp_path / "models--me--tiny")
+    assert store.put(linked / "snapshots" / "abc") == store.put(snapshot)
 
 
 @pytest.mark.skipif(find_spec("s3fs") is not None, reason="s3fs is installed")

@@ -45,6 +45,7 @@ def test_the_sandbox_is_on_unless_it_is_switched_off(
         ([], {}, "no bus: give --bus or set POSTDOCS_BUS_URL"),
         (["--slots", "0"], BUS, "--slots 0"),
         ([], BUS | {"POSTDOCS_WORKER_SLOTS": "many"}, "POSTDOCS_WORKER_SLOTS"),
+        ([], BUS | {"POSTDOCS_WORKER_SANDBOX": "maybe"}, "--no-sandbox maybe (or POSTDOCS_WORKER_SANDBOX)"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_remedy(argv: list[str], environment: dict[str, str], told: str) -> None:

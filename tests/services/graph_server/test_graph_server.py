@@ -89,6 +89,8 @@ async def test_a_run_that_was_handed_over_survives_the_servers_death_and_is_stee
         assert json.loads(shown.stdout)["tells"] == ["hello"]
         listed = await asyncio.to_thread(crew.postdocs, "runs", "--bus", on_the_bus.url, "--json")
         assert [row["run"] for row in json.loads(listed.stdout)] == [run.id]
+        by_variable = await asyncio.to_thread(crew.postdocs, "runs", "--json", *nowhere)
+        assert json.loads(by_variable.stdout) == json.loads(listed.stdout)
         report = await asyncio.to_thread(crew.postdocs, "report", run.id, *nowhere)
         assert f"report of run `{run.id}`" in report.stdout
         watched = await asyncio.to_thread(crew.postdocs, "watch", "latest", "--bus", on_the_bus.url, "--json")
@@ -141,6 +143,40 @@ async def test_a_run_whose_process_dies_again_and_again_is_given_up_but_not_whil
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
     assert told is not None and "the graph process died 1 times, last with code 1" in str(told.failed)
+
+
+async def test_a_run_that_ends_well_after_the_bus_was_away_is_not_given_up(
+    in_process: GraphServer, server: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(children, "MAX_RESTARTS", 0)
+    code = f"""
+import pathlib, time
+been = pathlib.Path({str(tmp_path / "been")!r})
+if been.exists():
+    raise SystemExit(0)
+been.touch()
+time.sleep(3)
+raise SystemExit(1)
+"""
+    in_process._argv = ("-c", code)
+    folder = RunFolder(tmp_path / "runs" / "r1")
+    write_served(folder, Served())
+    in_process._keep(folder)
+    await asyncio.sleep(0.5)
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    await asyncio.wait(in_process._running.values(), timeout=60)
+    assert in_process._running == {}
+    assert read_served(folder) == Served()
+
+
+async def test_a_folder_that_cannot_be_written_is_told(on_the_bus: Connection) -> None:
+    command = [sys.executable, "-m", "services.graph_server", "--runs-dir", "/proc/none"]
+    told = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[-1] == (
+        "/proc/none cannot be written (No such file or directory): give another --runs-dir"
+    )
 
 
 async def test_a_served_run_is_not_resumed_by_hand(on_the_bus: Connection, tmp_path: Path) -> None:

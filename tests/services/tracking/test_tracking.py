@@ -152,6 +152,10 @@ async def test_wandb_gets_the_same_offline(run: Tracked) -> None:
     assert store.summary[JOB]["verdict"] == "admitted"
     assert store.alerts[JOB] == ["plateau"]
     assert (store.exits[JOB], store.exits["r-sft-2-0"]) == ([0], [1])
+    [note] = await run.notes()
+    command = f"{Path(sys.executable).parent}/{note.where.partition('send it with: ')[2]} --dry-run"
+    tried = await asyncio.to_thread(subprocess.run, command, shell=True, capture_output=True, text=True, cwd=run.folder)
+    assert tried.returncode == 0 and JOB in tried.stdout + tried.stderr, tried.stderr
 
 
 async def test_a_tracker_that_is_killed_catches_up_and_doubles_no_step(run: Tracked) -> None:

@@ -48,7 +48,8 @@ IMAGE = "ghcr.io/astral-sh/uv:python{python}-bookworm"
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pydantic", "psutil")
 START_SECONDS = 900.0
 """What a container may take to install packages and read a model before its job's own time begins."""
-PORTS = range(20_000, 60_000)
+PORTS = range(20_000, 32_768)
+"""Below those that a system gives to outgoing connections."""
 LABEL = "postdocs-job"
 NO_LABEL = re.compile(r"[^A-Za-z0-9_-]")
 """What a label may not hold."""
@@ -144,7 +145,10 @@ class HfJobsBackend:
 
     async def close(self) -> None:
         """End what still runs there, since it costs."""
-        await asyncio.gather(*(handle.kill() for handle in list(self._handles)))
+        handles = list(self._handles)
+        for told in await asyncio.gather(*(handle.kill() for handle in handles), return_exceptions=True):
+            if isinstance(told, BaseException):  # the others are ended all the same
+                log.warning("a rented machine may still run: %s", told)
         self._handles.clear()
 
     def price(self, job: Job) -> Price | None:

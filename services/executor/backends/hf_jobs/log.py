@@ -21,7 +21,10 @@ from services.executor.backends.hf_jobs.faults import AWAY, BUSY, FAULTS, fault,
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 5.0
 LOST_SECONDS = 600.0
-"""After so long without a word from the Hub a job counts as lost."""
+"""A job counts as lost when the Hub fails for so long; a job itself may be silent for longer."""
+
+LASTED_SECONDS = 60.0
+"""Longer than any attempt to connect."""
 
 
 class JobLog:
@@ -33,7 +36,8 @@ class JobLog:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         self._is_last = is_last
-        self._closed, self._told, self._heard_at = False, 0, 0.0
+        self._closed, self._told = False, 0
+        self._failing_since: float | None = None
         # a thread of its own, which nobody waits for: it may sit in a read for two minutes
         threading.Thread(target=self._follow, name=f"log of {job}", daemon=True).start()
 
@@ -58,9 +62,9 @@ class JobLog:
 
     def _follow(self) -> None:
         """In the thread: pass on what comes, and last the error, or None for the end."""
-        self._heard_at = time.monotonic()
         follow = True
         while not self._closed:
+            begun = time.monotonic()
             try:
                 whole = self._read(follow)
                 if whole or not follow:
@@ -68,7 +72,7 @@ class JobLog:
                     return
                 follow = False  # the client, too, takes a connection that breaks while the job ends for its end
             except FAULTS as error:
-                if not _passing(error) or time.monotonic() - self._heard_at > LOST_SECONDS:
+                if not _passing(error) or self._fails_for(begun) > LOST_SECONDS:
                     self._put(fault(f"read the log of job {self.job}", error))
                     return
                 log.warning("the log of job %s was lost, and is asked for again: %s", self.job, error)
@@ -77,11 +81,19 @@ class JobLog:
                 self._put(BackendFailed(f"Hugging Face Jobs: the log of job {self.job} ends in {error!r}"))
                 return
 
+    def _fails_for(self, begun: float) -> float:
+        """Seconds since the Hub began to fail, where it does again in a read that was begun then. A read that lasted
+        had found the Hub, though the job had nothing to say."""
+        now = time.monotonic()
+        if self._failing_since is None or now - begun > LASTED_SECONDS:
+            self._failing_since = now
+        return now - self._failing_since
+
     def _read(self, follow: bool) -> bool:
         """Pass on the lines that were not told yet; whether the last one was among them, or nobody listens."""
         lines = self.api.fetch_job_logs(job_id=self.job, namespace=self.namespace, follow=follow)
         for number, line in enumerate(lines):
-            self._heard_at = time.monotonic()
+            self._failing_since = None
             if number >= self._told:
                 self._told = number + 1
                 self._put(line)

@@ -10,11 +10,13 @@ from services.executor.diagnosis.patterns.machine import MACHINE
 from services.executor.diagnosis.patterns.memory import MEMORY
 from services.executor.diagnosis.patterns.numbers import NUMBERS
 from services.executor.diagnosis.patterns.pattern import Pattern
+from services.executor.diagnosis.patterns.start import START
 from services.executor.diagnosis.patterns.system import SYSTEM
 from services.executor.diagnosis.patterns.tensors import TENSORS
 from services.executor.diagnosis.patterns.text import TEXT
 
 PATTERNS: tuple[Pattern, ...] = (
+    *START,
     *MEMORY,
     *DISK,
     *MACHINE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import psutil
@@ -12,6 +13,7 @@ from watched_job import WatchedJob
 
 from services.executor.backends.backend import Backend
 from services.executor.backends.local import LocalBackend
+from services.executor.sandbox import check
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,6 +42,12 @@ async def fresh() -> AsyncIterator[Fresh]:
 
 class TestLocal(BackendContract):
     traits = Traits(kill_seconds=5.0)
+
+    @pytest.fixture(autouse=True)
+    def one_process_without_namespaces(self, request: pytest.FixtureRequest) -> None:
+        """Several need a network between them, if only the loopback."""
+        if os.environ.get(check.SETTING) == "landlock" and "processes" in request.node.name:
+            pytest.skip("the sandbox is Landlock's")
 
     async def lose(self, backend: Backend, watched: WatchedJob) -> None:
         """Kill the zygote that it was forked from."""

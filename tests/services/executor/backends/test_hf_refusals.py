@@ -117,3 +117,19 @@ async def test_results_that_never_reach_the_bucket_are_the_backends_fault(
     (hub.buckets.folder("ada/postdocs-jobs") / "jobs" / watched.job.id / "manifest.json").unlink()
     with pytest.raises(BackendFailed, match="do not reach the bucket"):
         await watched.end()
+
+
+async def test_at_its_end_a_worker_ends_every_machine_though_the_hub_fails_for_one(
+    hub: JobsServer, tmp_path: Path, impatient: None
+) -> None:
+    backend = HfJobsBackend(HfApi(hub.url, TOKEN))
+    await backend.open()
+    jobs = [make_job(tmp_path / name, "a.py", script=SLEEP) for name in ("one", "two")]
+    started = [await WatchedJob.start(backend, job) for job in jobs]
+    doomed = next(iter(hub.jobs))
+    hub.failures.append(Failure(rf"POST /api/jobs/ada/{doomed}/cancel", 500, times=faults.TRIES))
+    await backend.close()
+    others = [container for id, container in hub.jobs.items() if id != doomed]
+    assert others and all(container.ended.is_set() for container in others)
+    await backend._cancel(started[0].handle.info)  # type: ignore[attr-defined]
+    await over(hub)

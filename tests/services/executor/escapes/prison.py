@@ -147,7 +147,8 @@ class Prison:
 @contextlib.contextmanager
 def prison(*, sandboxed: bool = True) -> Iterator[Prison]:
     """All of it, started; and taken down again."""
-    root = Path(tempfile.mkdtemp(prefix="house-"))  # not pytest's, whose modes would do the sandbox's work
+    # not in pytest's folder, whose modes would do the sandbox's work; nor in /tmp, of which each job has one of its own
+    root = Path(tempfile.mkdtemp(prefix="house-", dir="/var/tmp"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         house = House(root)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hostile_house import attempts_of
 from prison import Prison
 
+from protocol.job import JobFailed
+from services.executor.sandbox import check
+
 SCRIPTS = ("reading", "writing", "network", "granted", "processes", "kernel")
+LANDLOCK = os.environ.get(check.SETTING) == "landlock"
+"""Then there is no host to be granted, and the job that asks for one does not begin."""
+if LANDLOCK:
+    SCRIPTS = tuple(script for script in SCRIPTS if script != "granted")
 ATTEMPTS = [(script, name) for script in SCRIPTS for name in attempts_of(script)]
 
 
@@ -27,6 +36,12 @@ def test_nobody_has_called_the_services_of_the_machine(prison: Prison) -> None:
     prison.once("network")
     prison.once("granted")
     assert prison.services.callers == []
+
+
+@pytest.mark.skipif(not LANDLOCK, reason="there is a way out for granted hosts")
+def test_a_job_that_is_granted_a_host_does_not_begin_where_there_is_no_way_out(prison: Prison) -> None:
+    end = prison.once("granted").end
+    assert isinstance(end, JobFailed) and "this machine's sandbox (landlock) has no network" in end.reason
 
 
 def test_worker_zygote_bus_and_neighbours_live(prison: Prison) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from prison import Prison, Tried
 
 from protocol.job import JobFailed, Needs
+from services.executor.sandbox import check
 
 LIMITS = Needs(memory_gb=1.0, disk_gb=0.2)
 ROOMY = Needs(memory_gb=6.0, disk_gb=0.2)
@@ -18,6 +20,8 @@ ROOMY = Needs(memory_gb=6.0, disk_gb=0.2)
 SECONDS = 20.0
 DISK = ("disk", "disk_by_many_files", "temporary_folder", "log_of_the_job", "deleted_file", "many_deleted_files")
 MEMORY = ("memory", "shared_memory")
+if os.environ.get(check.SETTING) == "landlock":  # which has no shared memory
+    MEMORY = ("memory",)
 PROCESSES = ("fork_bomb", "threads")
 DESCRIPTORS = ("open_files", "sockets")
 FORGED = """

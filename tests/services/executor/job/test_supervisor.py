@@ -127,3 +127,10 @@ async def test_a_log_that_leads_out_of_the_folder_is_not_written_to(tmp_path: Pa
     ended = await supervised(control)
     assert ended is not None and ended.failed is not None
     assert not os.path.lexists(tmp_path / "precious")
+
+
+async def test_a_machine_without_a_sandbox_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTDOCS_SANDBOX", "none")
+    ended = await supervised(control_of(tmp_path, "print('never')"))
+    assert ended is not None and ended.failed is not None
+    assert ended.failed == "POSTDOCS_SANDBOX is 'none': it is one of namespaces, landlock, or not set"

@@ -24,7 +24,8 @@ from services.executor.sandbox.enter import enter
 from services.executor.sandbox.plan import plan
 from protocol.job import Job
 asked = json.loads(sys.argv[1])
-made = plan(Job.model_validate(asked["job"]), Grant.model_validate(asked["grant"]), egress=asked["egress"])
+wanted, grant = Job.model_validate(asked["job"]), Grant.model_validate(asked["grant"])
+made = plan(wanted, grant, egress=asked["egress"], tier=asked["tier"])
 from pathlib import Path
 identity.hand_over(Path(made.folder), made.uid, made.gid)
 exec(asked["before"])
@@ -52,6 +53,7 @@ class Warden:
     folder: Path
     """Where jobs may have their folders; the user's own."""
     ordinary: bool
+    tier: str = "namespaces"
 
     def job_folder(self, name: str = "job") -> Path:
         folder = self.folder / "jobs" / name
@@ -77,7 +79,13 @@ class Warden:
         **spec: Any,
     ) -> subprocess.Popen[str]:
         made = job(folder or self.job_folder(), script, **spec)
-        asked = {"job": made.model_dump(mode="json"), "grant": grant or {}, "egress": egress, "before": before}
+        asked = {
+            "job": made.model_dump(mode="json"),
+            "grant": grant or {},
+            "egress": egress,
+            "before": before,
+            "tier": self.tier,
+        }
         argv = [sys.executable, "-c", _ENTER, json.dumps(asked)]
         return subprocess.Popen(
             [*self._become(), *argv],

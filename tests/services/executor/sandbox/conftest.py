@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,32 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(params=["as we are", "as an ordinary user"])
 def warden(request: pytest.FixtureRequest, place: Path) -> Warden:
-    ordinary = request.param == "as an ordinary user"
-    if ordinary and os.geteuid() != 0:
+    return made(place, ordinary=request.param == "as an ordinary user")
+
+
+@pytest.fixture(params=["as we are", "as an ordinary user", "by landlock"])
+def either(request: pytest.FixtureRequest, place: Path) -> Warden:
+    """Of both kinds of sandbox, for what both have to do."""
+    if request.param != "by landlock":
+        return made(place, ordinary=request.param == "as an ordinary user")
+    if _without_landlock():
+        pytest.skip("the kernel has no such Landlock")
+    return replace(made(place, ordinary=True, needed=True), tier="landlock")
+
+
+def _without_landlock() -> bool:
+    from services.executor.sandbox import ruleset
+
+    try:
+        return ruleset.version() < ruleset.ABI
+    except OSError:
+        return True
+
+
+def made(place: Path, *, ordinary: bool, needed: bool = False) -> Warden:
+    """`needed`: an ordinary user is what we are, or become."""
+    if ordinary and not needed and os.geteuid() != 0:
         pytest.skip("that is what we are")
-    if ordinary:
+    if ordinary and os.geteuid() == 0:
         os.chown(place, ORDINARY, ORDINARY)
     return Warden(place, ordinary)

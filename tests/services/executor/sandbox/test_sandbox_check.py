@@ -39,14 +39,16 @@ def test_root_that_can_become_nobody_else_has_none(place: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="root gives something up")
 def test_where_it_is_forbidden_that_is_said_with_a_remedy(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forbidden = ["setpriv", "--inh-caps=-all", "--bounding-set=-sys_admin"]
+    monkeypatch.setenv(check.SETTING, "namespaces")
     assert asked(Warden(place, False), *forbidden) == "unshare: Operation not permitted"
-    monkeypatch.setattr(check, "fault", lambda: "unshare: Operation not permitted")
+    monkeypatch.setattr(check, "_fault", lambda tier: "unshare: Operation not permitted")
     with pytest.raises(BadInput, match=r"cannot be sandboxed on this machine \(unshare: .*\): .* --no-sandbox"):
         check.require()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root gives something up")
-def test_a_backend_refuses_to_open_there_unless_it_is_told_to_do_without() -> None:
+def test_a_backend_refuses_to_open_there_unless_it_is_told_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(check.SETTING, "namespaces")
     code = """
 import asyncio, sys
 from protocol.errors import BadInput

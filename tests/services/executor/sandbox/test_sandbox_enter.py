@@ -115,14 +115,14 @@ def test_a_file_can_be_given_too(warden: Warden) -> None:
     assert warden.told(script, reads=(str(rows),)) == ["{}\n", ["rows.jsonl"]]
 
 
-def test_a_link_that_appears_after_the_plan_was_made_is_not_followed(warden: Warden) -> None:
-    model, secret = warden.folder / "model", warden.folder / "secret"
+def test_a_link_that_appears_after_the_plan_was_made_is_not_followed(either: Warden) -> None:
+    model, secret = either.folder / "model", either.folder / "secret"
     for path in (model, secret):
         path.mkdir()
     exchange = (
         f"import os; os.rename({str(model)!r}, {str(model)!r} + '.old'); os.symlink({str(secret)!r}, {str(model)!r})"
     )
-    done = warden.run("print('it ran')", reads=(str(model),), before=exchange)
+    done = either.run("print('it ran')", reads=(str(model),), before=exchange)
     assert done.returncode == 125 and done.stdout == ""
     assert "has become a link" in done.stderr
 
@@ -137,11 +137,11 @@ def test_a_link_that_appears_after_the_plan_was_made_is_not_followed(warden: War
         ("import os; os.abort()", -signal.SIGABRT),
     ],
 )
-def test_it_ends_as_the_job_ended(script: str, code: int, warden: Warden) -> None:
-    assert warden.run(script).returncode == code
+def test_it_ends_as_the_job_ended(script: str, code: int, either: Warden) -> None:
+    assert either.run(script).returncode == code
 
 
-def test_a_signal_for_saving_comes_to_the_job_alone_and_one_for_ending_to_its_group(warden: Warden) -> None:
+def test_a_signal_for_saving_comes_to_the_job_alone_and_one_for_ending_to_its_group(either: Warden) -> None:
     script = """
 import os, signal, subprocess, sys, time
 heard = []
@@ -155,8 +155,8 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 while True: time.sleep(0.01)
 """
-    folder = warden.job_folder()
-    with running(warden.start(script), folder) as process:
+    folder = either.job_folder()
+    with running(either.start(script), folder) as process:
         process.send_signal(signal.SIGUSR1)
         wait_for(folder / "saved")
         process.send_signal(signal.SIGTERM)
@@ -164,9 +164,9 @@ while True: time.sleep(0.01)
         assert (folder / "ended").read_text() == str(-signal.SIGTERM), "its own SIGUSR1 would have come first"
 
 
-def test_a_kill_takes_all_of_it(warden: Warden) -> None:
-    folder = warden.job_folder()
-    with running(warden.start(BROOD), folder) as process:
+def test_a_kill_takes_all_of_it(either: Warden) -> None:
+    folder = either.job_folder()
+    with running(either.start(BROOD), folder) as process:
         assert job_of(process.pid) != process.pid
         brood = everything_in(process.pid)
         assert len(brood) >= 5
@@ -175,18 +175,18 @@ def test_a_kill_takes_all_of_it(warden: Warden) -> None:
         assert [p for p in brood if p.is_running()] == [], "it ends when all of it has"
 
 
-def test_nothing_outlives_the_job(warden: Warden) -> None:
-    folder = warden.job_folder()
-    with running(warden.start(BROOD + "\nwait_for_go()"), folder) as process:
+def test_nothing_outlives_the_job(either: Warden) -> None:
+    folder = either.job_folder()
+    with running(either.start(BROOD + "\nwait_for_go()"), folder) as process:
         brood = everything_in(process.pid)
         (folder / "go").touch()
         assert process.wait(20) == 0
         assert [p for p in brood if p.is_running()] == []
 
 
-def test_when_the_keeper_is_killed_all_of_it_goes(warden: Warden) -> None:
-    folder = warden.job_folder()
-    with running(warden.start(BROOD), folder) as process:
+def test_when_the_keeper_is_killed_all_of_it_goes(either: Warden) -> None:
+    folder = either.job_folder()
+    with running(either.start(BROOD), folder) as process:
         brood = everything_in(process.pid)
         process.kill()
         assert psutil.wait_procs(brood, timeout=20)[1] == []
@@ -220,20 +220,20 @@ print(json.dumps([names, reached, socket.gethostbyname(socket.gethostname())]))
     assert warden.told(script) == [["lo"], False, "127.0.0.1"]
 
 
-def test_its_folder_goes_by_the_name_that_it_was_given(warden: Warden) -> None:
-    real = warden.job_folder()
-    (warden.folder / "runs").symlink_to("jobs")
-    named = warden.folder / "runs" / real.name
+def test_its_folder_goes_by_the_name_that_it_was_given(either: Warden) -> None:
+    real = either.job_folder()
+    (either.folder / "runs").symlink_to("jobs")
+    named = either.folder / "runs" / real.name
     script = f"import json, os; print(json.dumps([os.getcwd(), os.path.samefile('.', {str(named)!r})]))"
-    assert warden.told(script, folder=named) == [str(real), True]
+    assert either.told(script, folder=named) == [str(real), True]
 
 
-def test_a_folder_of_another_attempt_is_taken_over(warden: Warden) -> None:
+def test_a_folder_of_another_attempt_is_taken_over(either: Warden) -> None:
     """Whatever it has left where the next one's home is to be."""
-    folder = warden.job_folder()
-    assert warden.told("import os; os.symlink('/etc', 'link'); print(1)") == 1
-    assert warden.told("import os; os.rename('.scratch', 'kept'); os.symlink('/', '.scratch'); print(2)") == 2
-    assert warden.told("open('again', 'w').close(); print(3)") == 3
+    folder = either.job_folder()
+    assert either.told("import os; os.symlink('/etc', 'link'); print(1)") == 1
+    assert either.told("import os; os.rename('.scratch', 'kept'); os.symlink('/', '.scratch'); print(2)") == 2
+    assert either.told("open('again', 'w').close(); print(3)") == 3
     assert (folder / "again").exists() and not (folder / ".scratch").is_symlink()
 
 
@@ -273,7 +273,7 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86_64")
-def test_a_child_that_a_job_makes_the_keepers_does_not_hold_it_up(warden: Warden) -> None:
+def test_a_child_that_a_job_makes_the_keepers_does_not_hold_it_up(either: Warden) -> None:
     """CLONE_PARENT, by a process to which the filter of system calls was never applied."""
     script = """
 import ctypes, os
@@ -283,5 +283,5 @@ for n in range(3):
         os._exit(0) if n == 0 else __import__("time").sleep(300)
 os._exit(5)
 """
-    unfiltered = "from services.executor.sandbox import seccomp; seccomp.install = lambda: None"
-    assert warden.run(script, before=unfiltered).returncode == 5
+    unfiltered = "from services.executor.sandbox import seccomp; seccomp.install = lambda **_: None"
+    assert either.run(script, before=unfiltered).returncode == 5

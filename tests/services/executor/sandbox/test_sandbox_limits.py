@@ -55,9 +55,9 @@ def test_memory_is_counted_wherever_it_is_taken(script: str, warden: Warden) -> 
         assert told is not None and told.startswith("memory limit 0.4 GB exceeded: 0."), told
 
 
-def test_what_is_shared_is_counted_once(warden: Warden) -> None:
+def test_what_is_shared_is_counted_once(either: Warden) -> None:
     script = "import os\nheld = bytearray(b'x') * 150_000_000\nfor n in range(4):\n  if not os.fork(): break"
-    with at_it(warden, script, {"memory_gb": 0.4}) as (process, limits):
+    with at_it(either, script, {"memory_gb": 0.4}) as (process, limits):
         assert limits.broken(process.pid) is None
 
 
@@ -79,18 +79,18 @@ def test_disk_is_counted_wherever_it_is_taken(script: str, warden: Warden) -> No
         assert told is not None and told.startswith("disk limit 0.1 GB exceeded: 0.12 GB"), told
 
 
-def test_a_folder_so_deep_that_it_cannot_be_named_breaks_the_limit(warden: Warden) -> None:
+def test_a_folder_so_deep_that_it_cannot_be_named_breaks_the_limit(either: Warden) -> None:
     script = (
         "import os\nhome = os.getcwd()\nfor n in range(400): os.mkdir('d' * 200); os.chdir('d' * 200)\nos.chdir(home)"
     )
-    with at_it(warden, script, {"disk_gb": 0.1}) as (process, limits):
+    with at_it(either, script, {"disk_gb": 0.1}) as (process, limits):
         told = limits.broken(process.pid)
         assert told == "disk limit 0.1 GB exceeded: more files than can be looked at"
-    folder = warden.job_folder()
+    folder = either.job_folder()
     subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
-def test_a_file_ends_at_the_limit(warden: Warden) -> None:
+def test_a_file_ends_at_the_limit(either: Warden) -> None:
     script = """
 import json
 written, file = 0, open("big", "wb", buffering=0)
@@ -98,19 +98,19 @@ try:
     while written < 10**9: written += file.write(bytes(10**6))
 except OSError as error: print(json.dumps([written, error.strerror]))
 """
-    assert warden.told(script, needs={"disk_gb": 0.05}) == [50_000_000, "File too large"]
+    assert either.told(script, needs={"disk_gb": 0.05}) == [50_000_000, "File too large"]
 
 
-def test_memory_that_grows_faster_than_anybody_looks_is_refused(warden: Warden) -> None:
+def test_memory_that_grows_faster_than_anybody_looks_is_refused(either: Warden) -> None:
     script = """
 import json
 try: held = bytearray(3_000_000_000); print(json.dumps("it got it"))
 except MemoryError: print(json.dumps("refused"))
 """
-    assert warden.told(script, needs={"memory_gb": 0.5}) == "refused"
+    assert either.told(script, needs={"memory_gb": 0.5}) == "refused"
 
 
-def test_a_fork_bomb_stops_by_itself(warden: Warden) -> None:
+def test_a_fork_bomb_stops_by_itself(either: Warden) -> None:
     script = """
 import json, os, signal, time
 count = 0
@@ -120,12 +120,12 @@ try:
         count += 1
 except OSError as error: print(json.dumps([count, error.strerror]))
 """
-    count, why = warden.told(script)
+    count, why = either.told(script)
     assert why == "Resource temporarily unavailable"
     assert 100 < count < 600
 
 
-def test_open_files_are_limited(warden: Warden) -> None:
+def test_open_files_are_limited(either: Warden) -> None:
     script = """
 import json, os
 held = []
@@ -133,4 +133,4 @@ try:
     while True: held.append(os.dup(0))
 except OSError as error: print(json.dumps([len(held) < 17000, error.strerror]))
 """
-    assert warden.told(script) == [True, "Too many open files"]
+    assert either.told(script) == [True, "Too many open files"]

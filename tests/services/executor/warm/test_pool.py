@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from executor_harness import until
 
+from services.executor.backends.backend import BackendFailed
+from services.executor.warm import client as client_module
 from services.executor.warm import pool as pool_module
 from services.executor.warm.client import Fork, ZygoteClient
 from services.executor.warm.messages import Start
@@ -66,3 +68,17 @@ async def test_a_worn_zygote_is_replaced_before_it_goes(tmp_path: Path, monkeypa
     finally:
         await pool.close()
     assert not successor.alive
+
+
+async def test_a_job_that_is_forked_too_late_does_not_run_unwatched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = WarmPool(size=1, environment=os.environ, sandboxed=False)
+    try:
+        zygote = await pool.zygote()
+        monkeypatch.setattr(client_module, "FORK_SECONDS", 0.0)
+        with pytest.raises(BackendFailed, match="no fork"):
+            await fork(zygote, tmp_path / "late", "late", "import time\ntime.sleep(60)")
+        await until(lambda: zygote.jobs == 0, 20)
+    finally:
+        await pool.close()

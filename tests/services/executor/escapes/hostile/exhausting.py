@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,9 @@ def note(**figures: object) -> None:
 
 
 def fork_bomb() -> None:
+    """From a process without torch: its forks are quick."""
+    if "torch" in sys.modules:
+        os.execv(sys.executable, [sys.executable, "-S", *sys.argv])
     made = 0
     while True:
         try:
@@ -86,7 +90,7 @@ def shared_memory() -> None:
 
 
 def temporary_folder() -> None:
-    _fill(Path("/tmp/filled"))
+    _fill(Path(tempfile.gettempdir()) / "filled")
 
 
 def deleted_file() -> None:

@@ -37,21 +37,21 @@ def flood_of_events() -> int:
 
 def flood_of_checkpoints() -> int:
     with open("events.jsonl", "a") as file:
-        for number in range(300_000):
+        for number in range(100_000):
             file.write(f'{{"kind": "checkpoint", "step": {number}, "path": "{"x" * 300}"}}\n')
     return 3
 
 
 def flood_of_lines() -> int:
-    for number in range(2_000_000):
-        print(number, "x" * 50)
+    for block in range(400):
+        sys.stdout.write("".join(f"{block} {number} {'x' * 50}\n" for number in range(500)))
     return 3
 
 
 def lines_without_end() -> int:
     for name in ("events.jsonl", "output.log"):
         with open(name, "ab") as file:
-            for _ in range(100):
+            for _ in range(25):
                 file.write(b"\xff" * (1 << 20))
     print("\nlast line")
     return 3

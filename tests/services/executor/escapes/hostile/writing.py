@@ -102,10 +102,15 @@ def removing_and_renaming_what_it_reads() -> str | None:
 
 @attempt
 def modes_and_times_of_what_it_reads() -> str | None:
+    """A call that succeeds may have done nothing."""
     data = TARGETS["reads"][1]
-    return first_that_works(
-        lambda: os.chmod(data, 0o666) or "changed the mode", lambda: os.utime(data, (1, 1)) or "changed the times"
-    )
+    first_that_works(lambda: os.chmod(data, 0o666), lambda: os.utime(data, (1, 1)))
+    descriptor = os.open(data, os.O_RDONLY)
+    first_that_works(lambda: os.fchmod(descriptor, 0o666), lambda: os.utime(descriptor, (1, 1)))
+    first_that_works(lambda: os.setxattr(data, "user.escaped", b"1"))
+    found = Path(data).stat()
+    changed = found.st_mode & 0o777 == 0o666 or found.st_mtime < 100
+    return f"changed mode or times: {found}" if changed or "user.escaped" in os.listxattr(data) else None
 
 
 @attempt
