@@ -39,7 +39,7 @@ bench: $(STAMP)  ## what was worth measuring, each beside its reference
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
 	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
 
-test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (15 minutes)
+test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (20 minutes)
 	MIND_SEEDS=20 $(BIN)/python -m pytest -q tests/runs/test_faulty_minds.py
 
 test-slurm: $(STAMP)  ## jobs on a real Slurm of one node, as root; apt-get install slurm-wlm munge (8 minutes)

@@ -177,6 +177,9 @@ async def test_an_own_script_is_tried_before_it_is_queued() -> None:
     flaws.clear()
     (proposal,) = (await engineer.complete(requests.propose(), form, worker)).proposals
     assert proposal.experiment.id == "preference-1" and proposal.job is not None
-    assert proposal.job.argv == ("train.py", "--config", "config.yaml") and proposal.job.files["train.py"] == "print('hello')"
+    assert (
+        proposal.job.argv == ("train.py", "--config", "config.yaml")
+        and proposal.job.files["train.py"] == "print('hello')"
+    )
     assert "learning_rate: 0.001" in proposal.job.files["config.yaml"] and "metric.py" in proposal.job.files
     assert asked[0].spec == proposal.job
