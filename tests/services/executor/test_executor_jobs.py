@@ -72,7 +72,7 @@ async def test_figures_are_on_the_bus_while_it_trains(run: CrewRun, worker: Work
 
 
 async def test_the_time_limit_ends_the_training_and_the_model_is_saved(run: CrewRun, worker: WorkerProcess) -> None:
-    job = await run.submit("sft.py", *FOREVER, id="limited", seconds=2.0)
+    job = await run.submit("sft.py", *FOREVER, id="limited", seconds=8.0)
     end = await run.end(job)
     assert isinstance(end, JobFinished), end
     assert end.stopped_early and end.steps > 3

@@ -176,7 +176,7 @@ async def test_a_tracker_that_is_killed_catches_up_and_doubles_no_step(run: Trac
     assert [step for step, _ in Trackio(run.trackio, RUN).points("sft-1-0")] == [0, *steps]
     told = [int(point["_step"]) for point in Wandb(run.folder / "tracking").points[JOB]]
     assert told == sorted(set(told))
-    assert set(steps) - set(told) <= {60}  # a row is written when the next begins: the last one dies with the process
+    assert len(set(steps) - set(told)) <= 1  # a row is written when the next begins: the one in hand dies with it
     assert len(await run.notes()) == 2
 
 

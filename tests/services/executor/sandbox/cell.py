@@ -100,7 +100,7 @@ class Warden:
     def run(self, script: str, **more: Any) -> subprocess.CompletedProcess[str]:
         process = self.start(script, **more)
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=240)
         finally:
             process.kill()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
