@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 3
 
-.PHONY: help install demo test lint bench accept format clean test-executor-faults test-minds bench-executor test-slurm
+.PHONY: help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,11 +36,14 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 bench: $(STAMP)  ## what was worth measuring, each beside its reference
 	$(BIN)/python benchmarks/tokenise_pairs.py
 
+test-slow: $(STAMP)  ## what takes long: a real Ray cluster, runs with faulty models (10 minutes)
+	$(BIN)/python -m pytest -q -m slow
+
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
 	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
 
 test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (20 minutes)
-	MIND_SEEDS=20 $(BIN)/python -m pytest -q tests/runs/test_faulty_minds.py
+	MIND_SEEDS=20 $(BIN)/python -m pytest -q -m slow tests/runs/test_faulty_minds.py
 
 test-slurm: $(STAMP)  ## jobs on a real Slurm of one node, as root; apt-get install slurm-wlm munge (8 minutes)
 	$(BIN)/python -m pytest -q -m slurm tests/services/executor/backends/test_contract_slurm.py

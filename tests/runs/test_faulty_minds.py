@@ -18,6 +18,7 @@ from protocol.control import RunEnded
 from protocol.thought import Fallback, Thought
 from tests.runs import crew, scripted_crew
 
+pytestmark = pytest.mark.slow
 SEEDS = int(os.environ.get("MIND_SEEDS", "4"))
 MIXED = 0.3
 LIMIT = 300.0

@@ -17,6 +17,8 @@ from ray_node import RayNode
 
 START_SECONDS = 180.0
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
