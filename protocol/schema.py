@@ -71,10 +71,7 @@ def asyncapi() -> dict[str, Any]:
         "take_jobs": {"action": "receive", "channel": {"$ref": "#/channels/jobs"}},
     }
     for service, pairs in ASKED.items():
-        kinds = {_name(kind): kind for pair in pairs for kind in pair} | {
-            "working": control.Working,
-            "failure": control.Failure,
-        }
+        kinds = {_name(kind): kind for pair in pairs for kind in (*pair, control.Working, control.Failure)}
         channels[service] = {
             "address": subjects.ask(service),
             "messages": {name: _reference(kind) for name, kind in kinds.items()},

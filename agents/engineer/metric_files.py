@@ -20,14 +20,14 @@ def metric_files(metric: str, task_folder: Path) -> dict[str, str]:
         return {}
     module = metric.split(":", 2)[1]
     texts: dict[str, str] = {}
-    todo = [module if module.endswith(".py") else f"{module.replace('.', '/')}.py"]
-    while todo:
-        name = todo.pop()
+    unread = [module if module.endswith(".py") else f"{module.replace('.', '/')}.py"]
+    while unread:
+        name = unread.pop()
         path = task_folder / name
         if f"{FOLDER}/{name}" in texts or ".." in Path(name).parts or not path.is_file():
             continue
         texts[f"{FOLDER}/{name}"] = path.read_text()
-        todo += _imported(texts[f"{FOLDER}/{name}"])
+        unread += _imported(texts[f"{FOLDER}/{name}"])
     return texts
 
 

@@ -1,6 +1,6 @@
 """Artifacts: models, data and checkpoints in a store that is reached by URL, for machines that share no disk.
 
-    store = Store("s3://bucket/postdocs")      # or hf://buckets/me/name, /mnt/shared/artifacts, memory://…
+    store = Store("s3://bucket/postdocs")      # or hf://buckets/me/name, shared/artifacts, memory://…
     ref = store.put(Path("runs/dates/jobs/sft-1/model"))
     path = store.get(ref)                      # whole and checked, read-only, in this machine's cache
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,12 +49,8 @@ def command(
     from services.cli.session import carry_out, chosen_minds, hand_over, options, store_checked, track_checked
     from services.task_file import load_task
 
-    path = Path(task)
-    if " " in task and not path.exists():
-        raise BadInput(
-            f"there is no task file {task!r}: goals in plain words come with a later release, write a YAML file"
-        )
-    choices = {
+    path = _task_path(task)
+    choices: dict[str, Any] = {
         "seed": seed,
         "require_llm": require_llm,
         "track": track_checked(track),
@@ -65,20 +61,19 @@ def command(
         minds = chosen_minds(model or [])
         hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
         return
-    launch_options = options(
-        task=load_task(path, data),
-        task_path=path.resolve(),
-        budget=budget,
-        model=model,
-        data=data,
-        bus=bus,
-        runs_dir=runs_dir,
-        run=None,
-        worker=worker,
-        sandbox=not no_sandbox,
-        **choices,
-    )
-    carry_out(launch_options, as_json=as_json, verbose=verbose)
+    where: dict[str, Any] = {"bus": bus, "runs_dir": runs_dir, "worker": worker, "sandbox": not no_sandbox}
+    asked: dict[str, Any] = {"task": load_task(path, data), "task_path": path.resolve(), "run": None, "data": data}
+    carry_out(options(budget=budget, model=model, **asked, **where, **choices), as_json=as_json, verbose=verbose)
+
+
+def _task_path(task: str) -> Path:
+    """Raises `BadInput` for a goal in plain words."""
+    path = Path(task)
+    if " " in task and not path.exists():
+        raise BadInput(
+            f"there is no task file {task!r}: goals in plain words come with a later release, write a YAML file"
+        )
+    return path
 
 
 def _refuse_what_is_the_servers(worker: str, no_sandbox: bool, runs_dir: Path) -> None:

@@ -150,9 +150,9 @@ def _write(root: Path, parts: tuple[str, ...], text: str) -> None:
 
 def _checkpoints(root: Path) -> Iterator[Path]:
     """Real folders of that name, not too deep; what lies inside one is not looked at."""
-    looked_at, todo = 0, [(root, 0)]
-    while todo:
-        folder, depth = todo.pop()
+    looked_at, unseen = 0, [(root, 0)]
+    while unseen:
+        folder, depth = unseen.pop()
         try:
             entries = os.scandir(folder)
         except OSError:
@@ -167,7 +167,7 @@ def _checkpoints(root: Path) -> Iterator[Path]:
                 if _CHECKPOINT.fullmatch(entry.name):
                     yield Path(entry.path)
                 elif depth < _DEPTH:
-                    todo.append((Path(entry.path), depth + 1))
+                    unseen.append((Path(entry.path), depth + 1))
 
 
 def _step(path: Path) -> int:

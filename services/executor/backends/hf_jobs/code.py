@@ -33,14 +33,14 @@ def archive() -> bytes:
 def needed(modules: Iterable[str]) -> list[Path]:
     """The files of these modules, of the packages that they are in, and of all of ours that they import, wherever in
     them."""
-    todo, found = list(modules), set[Path]()
-    while todo:
-        name = todo.pop()
+    unread, found = list(modules), set[Path]()
+    while unread:
+        name = unread.pop()
         path = _file(name)
         if path is not None and path not in found:
             found.add(path)
-            todo += _imported(path)
-            todo += [name.rpartition(".")[0]] if "." in name else []
+            unread += _imported(path)
+            unread += [name.rpartition(".")[0]] if "." in name else []
     return sorted(found)
 
 

@@ -32,8 +32,6 @@ class Traits:
 
     shared_folder: bool = True
     """The job runs in `job.folder` itself; else what it left is brought there at its end."""
-    same_host: bool = True
-    """Its processes are this machine's, so that a test can look for them."""
     tells_signals: bool = True
     """`Exit.signal` names what killed a script; else there is an exit code other than 0."""
     kill_seconds: float = 10.0
@@ -186,12 +184,10 @@ class BackendContract:
         job = make_job(folder, "family.py", "--stay", script=deaf + family_script(marker))
         watched = await WatchedJob.start(backend, job)
         await watched.until(lambda: "started" in watched.lines)
-        if self.traits.same_host:
-            assert len(marked(marker)) >= 3
+        assert len(marked(marker)) >= 3
         async with asyncio.timeout(self.traits.kill_seconds):
             await watched.handle.kill()
-        if self.traits.same_host:
-            await none_marked(marker, 1.0)
+        await none_marked(marker, 1.0)
         ended = await watched.end()
         assert ended.code != 0
         if self.traits.tells_signals:
@@ -201,8 +197,7 @@ class BackendContract:
         marker = f"marker-{uuid.uuid4().hex}"
         watched = await WatchedJob.start(backend, make_job(folder, "family.py", script=family_script(marker)))
         assert (await watched.end()).code == 0
-        if self.traits.same_host:
-            await none_marked(marker, self.traits.kill_seconds)
+        await none_marked(marker, self.traits.kill_seconds)
 
     async def test_stopping_a_job_that_has_ended_does_nothing(self, backend: Backend, folder: Path) -> None:
         watched = await WatchedJob.start(backend, make_job(folder, "short.py", script="print('done')"))
@@ -242,10 +237,9 @@ class BackendContract:
         job = make_job(folder, "family.py", "--stay", script=family_script(marker))
         first = await WatchedJob.start(backend, job)
         await first.until(lambda: "started" in first.lines)
-        before = set(marked(marker)) if self.traits.same_host else set()
+        before = set(marked(marker))
         second = await WatchedJob.start(backend, job)
-        if self.traits.same_host:
-            assert not before & set(marked(marker))
+        assert not before & set(marked(marker))
         await second.until(lambda: "started" in second.lines)
         with suppress(BackendFailed):  # the dead worker would not have asked
             await first.end()
@@ -281,8 +275,7 @@ class BackendContract:
         if not starting.cancelled():  # it was done by then
             await starting.result().stop()
         await asyncio.sleep(self.traits.kill_seconds / 4)
-        if self.traits.same_host:
-            await none_marked(marker, self.traits.kill_seconds)
+        await none_marked(marker, self.traits.kill_seconds)
 
     async def test_closing_a_backend_ends_its_jobs_and_leaves_nothing(self, fresh: Fresh, folder: Path) -> None:
         backend = await fresh()
@@ -291,8 +284,7 @@ class BackendContract:
         watched = await WatchedJob.start(backend, job)
         await watched.until(lambda: "started" in watched.lines)
         await backend.close()
-        if self.traits.same_host:
-            await none_marked(marker, self.traits.kill_seconds)
+        await none_marked(marker, self.traits.kill_seconds)
         lock = f".{job.id}.lock"  # stays: who removes a lock may remove one that another has just taken
         assert {path.name for path in folder.iterdir()} - {lock} == {job.id}
         await watched.stop()
@@ -327,8 +319,7 @@ class BackendContract:
         await killed.until(lambda: len(killed.all(Metric)) >= 2)
         async with asyncio.timeout(self.traits.kill_seconds):
             await killed.handle.kill()
-        if self.traits.same_host:
-            await none_marked(_again(job).folder, 1.0)
+        await none_marked(_again(job).folder, 1.0)
         await killed.end()
 
 
