@@ -29,6 +29,7 @@ from typing import Any
 
 import yaml
 
+from agents.engineer.config import BESIDE
 from benchmarks.executor.harness import ROOT, Bench, progress, worker
 from protocol.envelope import wrap
 from protocol.job import Job, JobFailed, JobFinished, JobSpec, JobStarted, Needs
@@ -106,7 +107,7 @@ def config(kind: str, model: Path, rows: Path, steps: int, gpu: bool) -> dict[st
 def texts(kind: str, told: dict[str, Any]) -> dict[str, str]:
     scripts = files("agents.engineer") / "scripts"
     found = {name: (scripts / name).read_text() for name in (f"{kind}.py", "pairs.py", "seconds_schedule.py")}
-    found["metric.py"] = (files("tools") / "metrics.py").read_text()
+    found |= {name: (files("tools") / tool).read_text() for name, tool in BESIDE.items()}
     return found | {"config.yaml": yaml.safe_dump(told)}
 
 
@@ -158,7 +159,7 @@ def utilisation() -> Iterator[list[float]]:
     thread.join(1)
 
 
-async def by_executor(bench: Bench, kind: str, name: str, told: dict[str, Any], gpu: bool) -> dict[str, float]:
+async def by_executor(bench: Bench, kind: str, name: str, settings: dict[str, Any], gpu: bool) -> dict[str, float]:
     job = Job(
         id=f"{bench.run}-{name}",
         run=bench.run,
@@ -166,9 +167,9 @@ async def by_executor(bench: Bench, kind: str, name: str, told: dict[str, Any], 
         queue=QUEUE,
         folder=str(bench.folder / bench.run / name),
         spec=JobSpec(
-            files=texts(kind, told),
+            files=texts(kind, settings),
             argv=(f"{kind}.py", "--config", "config.yaml"),
-            reads=(told["model_name_or_path"], told["dataset_name"]),
+            reads=(settings["model_name_or_path"], settings["dataset_name"]),
             seconds=3600.0,
             needs=Needs(gpus=1 if gpu else 0),
         ),
@@ -182,11 +183,8 @@ async def by_executor(bench: Bench, kind: str, name: str, told: dict[str, Any], 
     output = (Path(job.folder) / "output.log").read_text()
     share = ended.train_seconds / max(ended.seconds, 1e-9)
     busy = sorted(samples)[-max(1, round(len(samples) * share)) :]
-    return {
-        "steps_per_s": _rate(output),
-        "warm_start_s": started.warm_start_s,
-        "busy": statistics.fmean(busy) if busy else float("nan"),
-    }
+    told = {"steps_per_s": _rate(output), "warm_start_s": started.warm_start_s}
+    return told | ({"busy": statistics.fmean(busy)} if busy else {})
 
 
 async def main(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import psutil
-
 from protocol.job import Job
+from services.executor.inventory.nvml import host_memory
 from services.executor.sandbox import usage
 from services.executor.sandbox.cgroup import Group
 from services.executor.sandbox.plan import Plan
@@ -21,12 +20,13 @@ DISK_SECONDS = 1.0
 SHARE = 0.1
 """… but a job of many processes or files is not looked at for a greater share of the time."""
 MACHINE_SHARE = 0.9
-"""Of the machine's memory: the limit of a job that names none. Beyond, the kernel would kill something, or swap."""
+"""Of the memory of this machine, or container: the limit of a job that names none. Beyond, the kernel would kill
+something, or swap."""
 
 
 def memory_limit_gb(job: Job) -> float:
     """Gigabytes (10⁹ bytes)."""
-    return job.spec.needs.memory_gb or MACHINE_SHARE * psutil.virtual_memory().total / usage.GB
+    return job.spec.needs.memory_gb or MACHINE_SHARE * host_memory() / usage.GB
 
 
 class Limits:
