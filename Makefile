@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 3
 
-.PHONY: help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm
+.PHONY: eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,14 +42,27 @@ test-slow: $(STAMP)  ## what takes long: a real Ray cluster, runs with faulty mo
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
 	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
 
-test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (20 minutes)
-	MIND_SEEDS=20 $(BIN)/python -m pytest -q -m slow tests/runs/test_faulty_minds.py
+test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (6 minutes)
+	MIND_SEEDS=20 $(BIN)/python -m pytest -q tests/runs/test_faulty_minds.py
+
+test-model: $(STAMP)  ## a run against a real model server (transformers serve) whose model is random (3 minutes)
+	$(BIN)/python -m pytest -q -m slow tests/runs/test_noise_model.py
 
 test-slurm: $(STAMP)  ## jobs on a real Slurm of one node, as root; apt-get install slurm-wlm munge (8 minutes)
 	$(BIN)/python -m pytest -q -m slurm tests/services/executor/backends/test_contract_slurm.py
 
+eval-env: $(STAMP)  ## an environment for Inspect, which needs other versions of some packages (docs/metrics.md)
+	$(PYTHON) -m venv $(VENV)-eval
+	$(VENV)-eval/bin/pip install --quiet 'inspect_ai>=0.3.285,<0.4' openai
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	    "$$($(VENV)-eval/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/postdocs.pth"
+	@echo 'export POSTDOCS_EVAL_PYTHON=$(abspath $(VENV))-eval/bin/python'
+
 bench-executor: $(STAMP)  ## starts, cancels, figures, a thousand jobs: one JSON object on standard output
 	@$(BIN)/python -m benchmarks.executor
+
+bench-tokens: $(STAMP)  ## tokens of a role's turn over 50 iterations: one JSON object with `growth` (1 minute)
+	@$(BIN)/python -m benchmarks.tokens
 
 accept: $(STAMP)  ## the bundled tasks reach their figures; BANKING77=DIR adds that one (up to 11 minutes)
 	$(BIN)/python benchmarks/acceptance.py $(if $(BANKING77),--banking77 $(BANKING77))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 
 from autogen_agentchat.messages import StructuredMessage
@@ -30,7 +31,8 @@ def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Serv
             return await _ask(bus, role, question, recipient, message)
 
         async def say(message: Message) -> None:
-            said = wrap(message, run=question.run, sender=role.name, causation=question.id)
+            id = message_id(question.id, secrets.token_hex(8))  # the same call twice is said twice
+            said = wrap(message, run=question.run, sender=role.name, causation=question.id, id=id)
             await Journal(bus, question.run).append(said)
 
         mind = await mind_of(question.run, role)

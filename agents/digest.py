@@ -11,6 +11,8 @@ from protocol.experiment import Digest, Entry
 BEST, LAST = 5, 5
 """Experiments told in full."""
 EVIDENCE = 200
+NUMBERS, NUMBER = 8, 40
+"""Of a recipe: so many, of so many characters each."""
 
 
 def brief(task: Task) -> str:
@@ -54,7 +56,8 @@ def _section(title: str, entries: Sequence[Entry]) -> Iterable[str]:
 def one(entry: Entry) -> str:
     """An experiment in a line."""
     experiment = entry.experiment
-    recipe = ", ".join(f"{name}={value}" for name, value in list(experiment.recipe.items())[:8])
+    numbers = list(experiment.recipe.items())[:NUMBERS]
+    recipe = ", ".join(f"{name[:NUMBER]}={str(value)[:NUMBER]}" for name, value in numbers)
     start = f" from {experiment.parent}" if experiment.parent else ""
     score = f", dev {entry.score}" if entry.score else ""
     loss = f", loss {entry.loss:.3g}" if entry.loss is not None else ""

@@ -18,6 +18,13 @@ class BadForm(ValueError):
     """A submitted form that cannot become a reply; the text tells the model what to mend."""
 
 
+class Unfit(BadForm):
+    """What was submitted was tried, and does not work; the text tells what was found.
+
+    Apart from forms that are wrong: to mend a script takes more tries than to fill in a form.
+    """
+
+
 @dataclass(frozen=True)
 class Form:
     """How one type of request is answered by a language model."""

@@ -12,8 +12,8 @@ from agents.role import Answer, Ask
 from protocol.message import Message, Part
 from protocol.thought import Question, Reply
 
-SAID = 12
-"""Lines that are told."""
+SAID, LINE = 12, 300
+"""Lines that are told, and their characters."""
 WORD = 4
 """Letters from which on a word says what a question is about."""
 
@@ -25,7 +25,7 @@ class TalkForm(Part):
 
 
 def tell(request: Question) -> str:
-    said = "\n".join(f"- {line}" for line in request.said[-SAID:]) or "nothing yet"
+    said = "\n".join(f"- {line[:LINE]}" for line in request.said[-SAID:]) or "nothing yet"
     return (
         f"{digest.brief(request.task)}\n{digest.digest(request.digest)}\n# What you have said\n{said}\n"
         f"# The user asks\n{request.text}\nAnswer in a few sentences, with the figures that it rests on."

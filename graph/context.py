@@ -96,9 +96,15 @@ class CrewContext:
         assert self.ledger.brief is not None, "the run has no brief in its journal"
         return self.ledger.brief
 
+    @property
+    def _root(self) -> str:
+        """The run that ids are made from: in a fork the one that it comes from, so that answers are found."""
+        fork = self.brief.fork
+        return fork.root if fork else self.run
+
     async def say(self, message: Message, *key: object, sender: str = ME, recipient: str = "crew") -> Envelope:
         """Write something into the journal, once: `key` makes its id."""
-        id = message_id(self.run, "said", message.type, *key)
+        id = message_id(self._root, "said", message.type, *key)
         envelope = wrap(message, run=self.run, sender=sender, recipient=recipient, id=id)
         await self.journal.append(envelope)
         await self._settled(id)
@@ -111,7 +117,7 @@ class CrewContext:
         `key` makes the question's id. When the same was asked before, by a node that then died, the answer is taken
         from the journal: it is neither asked nor paid twice.
         """
-        id = message_id(self.run, "asked", recipient, question.type, *key)
+        id = message_id(self._root, "asked", recipient, question.type, *key)
         envelope = wrap(question, run=self.run, sender=ME, recipient=recipient, id=id)
         answer = await self.journal.find(reply_id(envelope))
         if answer is None:

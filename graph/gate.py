@@ -1,18 +1,19 @@
 """The admission gate: the one function that decides what ships. Pure logic over messages.
 
-A candidate is admitted when it was scored on the same held-out rows as the incumbent, with the
-decoding that ships; when it beats the incumbent item by item (exact paired test, p < 0.05) by more than the noise
-floor; when the data it was trained on is clean; when the evaluation files are unchanged; and when it loads whole.
+A candidate is admitted when it was scored on the same held-out rows as the incumbent, with the decoding that ships;
+when it beats the incumbent item by item (exact paired test, p < 0.05) by more than the noise floor, or, where a
+benchmark tells means alone, by the two-sample z-test, which asks for more; when the data it was trained on is clean;
+when the evaluation files are unchanged; and when it loads whole.
 """
 
 from __future__ import annotations
 
 from protocol.critique import Check, Verdict
 from protocol.data import Contamination
-from protocol.score import PairedTest, Scored
+from protocol.score import PairedTest, Scored, UnpairedTest
 
 SIGNIFICANCE = 0.05
-"""Level of the paired test (McNemar, 1947)."""
+"""Level of the test, paired (McNemar, 1947) or not."""
 
 
 def admit(
@@ -27,7 +28,7 @@ def admit(
 
     `noise_floor` is the difference, as a fraction of 1, that a change of seed alone may make (`graph/noise.py`).
     """
-    paired = candidate.against(incumbent.candidate)
+    test = candidate.compared(incumbent.candidate)
     checks = (
         _whole(candidate),
         Check(
@@ -37,8 +38,8 @@ def admit(
         ),
         _unchanged(dev_sha256, candidate, incumbent),
         _clean(contamination),
-        _significant(paired),
-        _beyond(noise_floor, paired),
+        _significant(test),
+        _beyond(noise_floor, test),
     )
     return Verdict(
         candidate=candidate.candidate,
@@ -46,7 +47,8 @@ def admit(
         admitted=all(check.passed for check in checks),
         score=candidate.score,
         incumbent_score=incumbent.score,
-        paired=paired,
+        paired=test if isinstance(test, PairedTest) else None,
+        unpaired=test if isinstance(test, UnpairedTest) else None,
         noise_floor=noise_floor,
         checks=checks,
     )
@@ -74,8 +76,8 @@ def _unchanged(dev_sha256: str, *all_scored: Scored) -> Check:
     return Check(name="evaluation unchanged", passed=passed, figure=all_scored[0].split_sha256[:12])
 
 
-def _beyond(noise_floor: float, paired: PairedTest | None) -> Check:
-    difference = paired.difference if paired else float("nan")
+def _beyond(noise_floor: float, test: PairedTest | UnpairedTest | None) -> Check:
+    difference = test.difference if test else float("nan")
     passed = difference > noise_floor
     return Check(name="beyond the noise floor", passed=passed, figure=f"{difference:+.3f} against {noise_floor:.3f}")
 
@@ -91,11 +93,12 @@ def _clean(contamination: Contamination | None) -> Check:
     )
 
 
-def _significant(paired: PairedTest | None) -> Check:
-    if paired is None:
+def _significant(test: PairedTest | UnpairedTest | None) -> Check:
+    if test is None:
         return Check(name="paired test", passed=False, figure="not compared with the incumbent")
-    return Check(
-        name="paired test",
-        passed=paired.p_value < SIGNIFICANCE and paired.difference > 0,
-        figure=f"{paired.wins} won, {paired.losses} lost of {paired.n}, p={paired.p_value:.2g}",
-    )
+    passed = test.p_value < SIGNIFICANCE and test.difference > 0
+    if isinstance(test, UnpairedTest):
+        told = f"{test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}], p={test.p_value:.2g}, from means alone"
+        return Check(name="unpaired test", passed=passed, figure=told)
+    told = f"{test.wins} won, {test.losses} lost of {test.n}, p={test.p_value:.2g}"
+    return Check(name="paired test", passed=passed, figure=told)

@@ -5,28 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from protocol.benchmark import Benchmark, has_own_items, kind_of, name_fault, settings_fault
+from protocol.duration import Seconds
 from protocol.message import Message, Part
 
-_UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*$")
 Track = Literal["trackio", "wandb", "both", "none"]
 """Where the jobs of a run are tracked."""
 BUILT_IN_METRICS = ("exact_match", "numeric", "multiple_choice")
-
-
-def seconds(value: object) -> object:
-    """`"5m"`, `"10h"`, `"90s"`, `"2d"` or a plain number, as seconds."""
-    if isinstance(value, str):
-        found = _DURATION.match(value)
-        if not found:
-            raise ValueError(f"{value!r} is not a duration: write 90s, 5m, 10h or 2d")
-        return float(found[1]) * _UNIT_SECONDS[found[2] or "s"]
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 
 
 class Source(Part):
@@ -69,6 +57,16 @@ class EvalPlan(Part):
     test: Source
 
 
+class MindBudget(Part):
+    """What one role may spend on its language model; then its playbook goes on alone. None: no limit of its own."""
+
+    time: Seconds | None = None
+    """Of thinking, tools included."""
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    usd: Annotated[float, Field(gt=0)] | None = None
+    tool_calls: Annotated[int, Field(gt=0)] | None = None
+
+
 class Budget(Part):
     """What a run may spend."""
 
@@ -78,6 +76,10 @@ class Budget(Part):
     """Of language models, prompts and replies together; then the playbook goes on alone."""
     usd: Annotated[float, Field(gt=0)] | None = None
     """Of language models, by the price table."""
+    tool_calls: Annotated[int, Field(gt=0)] | None = None
+    """Of language models, `submit` not counted."""
+    roles: dict[str, MindBudget] = {}
+    """What single roles may spend of it."""
 
 
 class Compute(Part):
@@ -106,7 +108,9 @@ class Task(Part):
     answer: str
     metric: str = "exact_match"
     data: Annotated[tuple[DataSource, ...], Field(min_length=1)]
-    eval: EvalPlan
+    eval: Annotated[EvalPlan | None, Field(validate_default=True)] = None
+    """None where the items come with the metric, which is a benchmark."""
+    benchmark: Benchmark = Benchmark()
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     budget: Budget = Budget()
     compute: Compute = Compute()
@@ -120,11 +124,35 @@ class Task(Part):
     @field_validator("metric")
     @classmethod
     def _known_metric(cls, value: str) -> str:
-        if value in BUILT_IN_METRICS or re.match(r"^python:[\w./-]+:\w+$", value) or value.startswith("command:"):
+        if value in BUILT_IN_METRICS or re.match(r"^python:[\w./-]+:\w+$", value):
+            return value
+        if kind_of(value) or value.startswith("grader:"):
+            told = name_fault(value)
+            if told:
+                raise ValueError(told)
             return value
         raise ValueError(
-            f"{value!r} is not a metric: use {', '.join(BUILT_IN_METRICS)}, python:module:function or command:…"
+            f"{value!r} is not a metric: use {', '.join(BUILT_IN_METRICS)}, python:module:function, grader:…, "
+            "lm_eval:TASK, inspect:TASK or command:…"
         )
+
+    @field_validator("eval")
+    @classmethod
+    def _held_out_where_needed(cls, value: EvalPlan | None, info: ValidationInfo) -> EvalPlan | None:
+        metric = info.data.get("metric")
+        if value is None and metric is not None and not has_own_items(metric):
+            raise PydanticCustomError("missing", "Field required")
+        if value is not None and metric is not None and has_own_items(metric):
+            raise ValueError(f"the items of {metric} come with it: take eval out, and say under benchmark what is dev")
+        return value
+
+    @field_validator("benchmark")
+    @classmethod
+    def _fits_the_metric(cls, value: Benchmark, info: ValidationInfo) -> Benchmark:
+        told = settings_fault(info.data["metric"], value) if "metric" in info.data else None
+        if told:
+            raise ValueError(told)
+        return value
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -147,6 +175,16 @@ class Choices(Part):
     """Fail rather than let the playbook answer for a model that cannot."""
 
 
+class Fork(Part):
+    """Where a run begins that was forked from another."""
+
+    parent: str
+    sequence: int
+    """Of the parent's journal: all up to there was said in this run too."""
+    root: str
+    """The run that the ids of questions are made from: thus what was answered up to there is found."""
+
+
 class Brief(Message):
     """Opens a run: the task, its folder on disk, and where its names lead."""
 
@@ -166,6 +204,8 @@ class Brief(Message):
     """`role=provider/model`, `default=playbook`: which minds the roles have; empty: the playbook."""
     require_llm: bool = False
     """Fail rather than let the playbook answer for a model that cannot."""
+    fork: Fork | None = None
+    """None for a run that began by itself."""
 
     def headline(self) -> str:
         goal = f"target {self.task.target:.2f}" if self.task.target else "as good as it gets"

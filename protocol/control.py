@@ -100,6 +100,21 @@ class RunEnded(Message):
         return f"{self.outcome.replace('_', ' ')}: ships {self.candidate}, test {self.test}, floor {self.floor}"
 
 
+class Published(Message):
+    """The user had what ships uploaded to a private repository of the Hugging Face Hub."""
+
+    type: Literal["published"] = "published"
+    candidate: str
+    repository: str
+    commit: str
+    url: str
+    sha256: str
+    """Of the model, as it was scored and shipped."""
+
+    def headline(self) -> str:
+        return f"{self.candidate} was uploaded to {self.url} (private, commit {self.commit[:12]})"
+
+
 class Tracking(Message):
     """Where the run's jobs are tracked; or, once, why a tracker keeps no record of them any more."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from protocol.experiment import Digest, Directive, Entry
 from protocol.message import Message, Part
-from protocol.score import PairedTest, Score, Scored
+from protocol.score import PairedTest, Score, Scored, UnpairedTest
 
 
 class CritiqueRequest(Message):
@@ -55,8 +55,15 @@ class Verdict(Message):
     score: Score
     incumbent_score: Score | None = None
     paired: PairedTest | None = None
+    unpaired: UnpairedTest | None = None
+    """Instead of `paired`, where outcomes of single items are not known."""
     noise_floor: float
     checks: tuple[Check, ...]
+
+    @property
+    def test(self) -> PairedTest | UnpairedTest | None:
+        """How it compares with the incumbent, item by item or by the means alone."""
+        return self.paired or self.unpaired
 
     def headline(self) -> str:
         word = "admits" if self.admitted else "refuses"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from protocol.brief import Task
+from protocol.generation import Provenance
 from protocol.message import Message, Part
 
 Split = Literal["dev", "test"]
@@ -18,6 +19,8 @@ class OverlapRequest(Message):
     name: str
     path: str
     """A JSONL file of rows with `prompt` and `completion`."""
+    sha256: str = ""
+    """Of the file: about another content it is another question."""
 
     def headline(self) -> str:
         return f"does {self.name} overlap with dev or test?"
@@ -87,11 +90,27 @@ class SourceProfile(Part):
     overlap: Overlap | None = None
     error: str | None = None
     """Why the source could not be read, else None."""
+    synthetic: Provenance | None = None
+    """Where its rows come from, when the crew has generated them."""
 
 
 Fault = Literal[
-    "leaking", "mislabelled", "duplicated", "unreadable", "empty", "licence", "conflicting", "too_long", "unfit"
+    "leaking",
+    "mislabelled",
+    "duplicated",
+    "unreadable",
+    "empty",
+    "licence",
+    "conflicting",
+    "too_long",
+    "unfit",
+    "filtered",
+    "surplus",
 ]
+"""filtered: by a filter of the Curator's. surplus: beyond the share or the number that the Curator has set."""
+
+TrlFormat = Literal["prompt_completion", "messages", "preference", "prompt_only"]
+"""Dataset types of TRL 1.16 (https://huggingface.co/docs/trl/dataset_formats)."""
 
 
 class Rejection(Part):
@@ -115,6 +134,19 @@ class Contamination(Part):
     method: str = "exact match after normalisation, and shared word 8-grams"
 
 
+class Converted(Part):
+    """The mixture in one of TRL's formats."""
+
+    format: TrlFormat
+    conversational: bool
+    """Lists of messages with `role` and `content`, else plain texts."""
+    path: str
+    sha256: str
+    rows: int
+    left_out: int = 0
+    """Rows of the mixture that have no such form."""
+
+
 class Mixture(Part):
     """The rows to train on."""
 
@@ -127,6 +159,13 @@ class Mixture(Part):
     """Rows taken from each source."""
     prompt_tokens_max: int
     answer_tokens_max: int
+    converted: tuple[Converted, ...] = ()
+    """The same rows in other formats, for scripts that want them."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files that its rows are in."""
+        return (self.path, *(one.path for one in self.converted))
 
 
 class DataPlan(Message):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from protocol import control, critique, data, experiment, research, score
+from protocol import bundle, control, critique, data, experiment, research, score
 from protocol.brief import Brief
 from protocol.experiment import Entry
+from protocol.origin import Key, Origin
 from protocol.schedule import Curve
+from protocol.spending import Spent
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Facts:
     tests: dict[str, score.Scored] = field(default_factory=dict)
     verdicts: list[critique.Verdict] = field(default_factory=list)
     shipped: list[score.Shipped] = field(default_factory=list)
+    bundled: bundle.Bundled | None = None
     directive: experiment.Directive = field(default_factory=lambda: experiment.Directive(reason="begin"))
     closed: dict[str, str] = field(default_factory=dict)
     """Strategy → why its abort criterion fired."""
@@ -51,6 +54,10 @@ class Facts:
     busy: list[tuple[float, float]] = field(default_factory=list)
     """Spans of time in which the device trained or scored."""
     first_job_at: float | None = None
+    spent_by: dict[str, Spent] = field(default_factory=dict)
+    """Role → what its language model has cost."""
+    origins: dict[Key, Origin] = field(default_factory=dict)
+    """What a fact is about → the last message that said it."""
 
     @property
     def incumbent(self) -> str | None:

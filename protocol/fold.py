@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 
-from protocol import control, critique, data, experiment, job, research, score
+from protocol import bundle, control, critique, data, experiment, job, research, score
 from protocol.brief import Brief
 from protocol.experiment import Entry
 from protocol.facts import Facts
 from protocol.message import Message
 from protocol.schedule import Curve, Diagnosis, RungVerdict, Schedule
+from protocol.spending import Spent
+from protocol.studio import Steered
+from protocol.thought import Fallback, Thought
 
 CURVE_POINTS = 200
 """Points kept of a loss curve; beyond, every other one is dropped."""
@@ -215,14 +218,34 @@ def _(message: score.Shipped, facts: Facts) -> None:
     facts.judged.add(message.candidate)
 
 
+@fold.register(bundle.Bundled)
+def _(message: bundle.Bundled, facts: Facts) -> None:
+    facts.bundled = message
+
+
 @fold.register(control.StrategyClosed)
 def _(message: control.StrategyClosed, facts: Facts) -> None:
     facts.closed[message.strategy] = message.reason
 
 
+@fold.register(Steered)
+def _(message: Steered, facts: Facts) -> None:
+    facts.directive = message.directive
+
+
 @fold.register(control.Tell)
 def _(message: control.Tell, facts: Facts) -> None:
     facts.tells.append(message.text)
+
+
+@fold.register(Thought)
+def _(message: Thought, facts: Facts) -> None:
+    facts.spent_by[message.role] = facts.spent_by.get(message.role, Spent()).plus(message)
+
+
+@fold.register(Fallback)
+def _(message: Fallback, facts: Facts) -> None:
+    facts.spent_by[message.role] = facts.spent_by.get(message.role, Spent()).with_fallback()
 
 
 @fold.register(control.CancelRun)

@@ -13,6 +13,8 @@ from protocol.envelope import Envelope
 from protocol.experiment import Digest, Entry
 from protocol.facts import Facts
 from protocol.fold import fold
+from protocol.origin import keys, origin
+from protocol.thought import Thought
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
@@ -30,8 +32,10 @@ class Ledger(Facts):
 
     def apply(self, envelope: Envelope) -> None:
         """Take in the next message. What comes after the run's end (a worker that hears late of a cancel) is told in
-        the journal, but changes no figure."""
+        the journal, but changes no figure but one: who asks a role then (`postdocs ask`) pays for it as before."""
         if self.ended is not None:
+            if isinstance(envelope.data, Thought):
+                fold(envelope.data, self)
             return
         at = envelope.time.timestamp()
         if isinstance(envelope.data, control.RunStarted):
@@ -41,6 +45,7 @@ class Ledger(Facts):
             self.sessions[-1] = (begun, max(last, at))
         if isinstance(envelope.data, score.Scored):
             self.busy.append((at - envelope.data.seconds, at))
+        self.origins |= {key: origin(envelope) for key in keys(envelope.data)}
         fold(envelope.data, self)
 
     def _begin_session(self, at: float) -> None:

@@ -9,16 +9,20 @@ from pydantic import Field
 from protocol import (
     artifact,
     brief,
+    bundle,
     control,
     critique,
     data,
     experiment,
+    generation,
     job,
+    mcp,
     preflight,
     research,
     runs,
     schedule,
     score,
+    studio,
     thought,
     worker,
 )
@@ -58,6 +62,8 @@ AnyMessage = Annotated[
     | score.Scored
     | score.ShipRequest
     | score.Shipped
+    | bundle.BundleRequest
+    | bundle.Bundled
     | critique.CritiqueRequest
     | critique.Critique
     | critique.Verdict
@@ -75,11 +81,27 @@ AnyMessage = Annotated[
     | preflight.Preflight
     | preflight.SignatureRequest
     | preflight.Signature
+    | preflight.LibrarySourceRequest
+    | preflight.LibrarySource
+    | generation.GenerateRequest
+    | generation.Generated
+    | generation.Synthesized
     | thought.ToolCalled
     | thought.Thought
     | thought.Fallback
+    | mcp.ServerTools
     | thought.Question
     | thought.Reply
+    | studio.DraftTask
+    | studio.TaskDrafted
+    | studio.OpenRun
+    | studio.RunOpened
+    | studio.ForkRun
+    | studio.RunForked
+    | studio.StepTaken
+    | studio.ApprovalWanted
+    | studio.Approval
+    | studio.Steered
     | control.RunStarted
     | control.FloorBanked
     | control.StrategyClosed
@@ -87,6 +109,7 @@ AnyMessage = Annotated[
     | control.Tell
     | control.CancelRun
     | control.RunEnded
+    | control.Published
     | control.Tracking
     | control.Working
     | control.Failure

@@ -40,10 +40,14 @@ class Preflight(Message):
     steps: int = 0
     """Training steps of the trial."""
     seconds: float = 0.0
+    shrunken: str = ""
+    """How the base model was made small for the trial; empty where it was tried as it is."""
 
     def headline(self) -> str:
         told = "; ".join(f"{flaw.stage}: {flaw.told.splitlines()[0]}" for flaw in self.flaws)
-        return f"{self.experiment} is {'not fit: ' + told if told else f'fit ({self.steps} steps on a slice)'}"
+        return f"{self.experiment} is {'not fit: ' + told if told else f'fit ({self.steps} steps on a slice)'}" + (
+            "; with a small model" if self.shrunken else ""
+        )
 
 
 class SignatureRequest(Message):
@@ -67,3 +71,33 @@ class Signature(Message):
 
     def headline(self) -> str:
         return self.text.splitlines()[0][:120] if self.text else self.name
+
+
+Library = Literal["trl", "transformers", "accelerate", "peft", "datasets", "torch"]
+
+
+class LibrarySourceRequest(Message):
+    """Where do the sources of a library on the executor say something; or what stands in one of their files?"""
+
+    type: Literal["library_source_request"] = "library_source_request"
+    library: Library
+    find: str = ""
+    """Plain text. Definitions of a class or function of this name come first."""
+    file: str = ""
+    """Relative to the library: `trainer/sft_trainer.py`. With `find`, it is searched alone; without, it is shown."""
+    first_line: int = 1
+    """From which line on the file is shown."""
+
+    def headline(self) -> str:
+        return f"{self.find or self.file} in the sources of {self.library}?"
+
+
+class LibrarySource(Message):
+    """Lines of its sources, each with its number."""
+
+    type: Literal["library_source"] = "library_source"
+    text: str
+    found: bool = True
+
+    def headline(self) -> str:
+        return self.text.splitlines()[0][:120] if self.text else "nothing"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol import artifact, control, critique, data, experiment, research, runs, schedule, score, subjects, worker
+from protocol import artifact, bundle, control, critique, data, experiment, generation, research, runs, schedule, score, studio, subjects, worker
 from protocol.envelope import Envelope
 from protocol.message import Message
 from protocol.messages import KINDS
@@ -27,13 +27,20 @@ ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
         (score.ScoreRequest, score.Scored),
         (data.OverlapRequest, data.Overlap),
         (score.ShipRequest, score.Shipped),
+        (bundle.BundleRequest, bundle.Bundled),
     ),
+    "generation": ((generation.GenerateRequest, generation.Generated),),
     "worker": ((worker.WorkerOrder, worker.WorkerState),),
     "artifacts": (
         (artifact.PutArtifacts, artifact.ArtifactsPut),
         (artifact.GetArtifact, artifact.ArtifactGot),
     ),
     "graph_server": ((runs.StartRun, runs.RunAccepted), (runs.ListRuns, runs.RunList)),
+    "studio": (
+        (studio.DraftTask, studio.TaskDrafted),
+        (studio.OpenRun, studio.RunOpened),
+        (studio.ForkRun, studio.RunForked),
+    ),
 }
 """Service → (request, reply) pairs it answers."""
 

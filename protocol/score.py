@@ -20,8 +20,12 @@ class Decoding(Part):
     shots: int = 0
     """Worked examples put before each prompt."""
     stop: tuple[str, ...] = ("\n",)
+    benchmark: str | None = None
+    """The metric, where it is a benchmark, which prompts and decodes by itself: nothing else here counts then."""
 
     def label(self) -> str:
+        if self.benchmark is not None:
+            return f"as {self.benchmark} does"
         way = f"T={self.temperature:g}" if self.do_sample else "greedy"
         return f"{way}, {self.shots}-shot"
 
@@ -60,6 +64,19 @@ class PairedTest(Part):
     wins: int
     """Items that only the candidate has right."""
     losses: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+class UnpairedTest(Part):
+    """Candidate against incumbent where the benchmark tells means and standard errors, but not item by item: two-sided
+    two-sample z-test, as in Miller 2024, arXiv:2411.00640. Its interval is wider than that of a paired test."""
+
+    candidate: str
+    incumbent: str
+    n: int
     difference: float
     low: float
     high: float
@@ -120,6 +137,8 @@ class Scored(Message):
     decoding: Decoding
     score: Score
     paired: tuple[PairedTest, ...] = ()
+    unpaired: tuple[UnpairedTest, ...] = ()
+    """Instead of `paired`, where outcomes of single items are not known."""
     seconds: float
     answers: tuple[tuple[str, str, str], ...] = ()
     """A few (prompt, expected, got) of *dev* for people to look at; empty for test."""
@@ -129,6 +148,11 @@ class Scored(Message):
 
     def against(self, incumbent: str) -> PairedTest | None:
         return next((pair for pair in self.paired if pair.incumbent == incumbent), None)
+
+    def compared(self, incumbent: str) -> PairedTest | UnpairedTest | None:
+        """Item by item where that is known, else by the means alone."""
+        alone = next((test for test in self.unpaired if test.incumbent == incumbent), None)
+        return self.against(incumbent) or alone
 
 
 class ShipRequest(Message):

@@ -51,6 +51,7 @@ Listener = Callable[[int, Envelope, Ledger], None]
 NO_LIMIT = 10**9
 """LangGraph's limit on supersteps; the budget is ours."""
 WORKER_PING_SECONDS = 1.0
+WATCH_SECONDS = 5.0
 TRACKER = "tracker"
 TRACKER_SECONDS = 10.0
 """For a tracker to write the last figures when the run has ended; half a second will do, but for a service online."""
@@ -75,6 +76,8 @@ class Options(Part):
     worker: Literal["auto", "local", "none"] = "auto"
     crew: Literal["local", "none"] = "local"
     """`none`: the roles are on the bus already, for all runs."""
+    machine: Literal["here", "none"] = "here"
+    """`none`: the state machine runs in LangGraph's server, and only its surroundings here."""
     sandbox: bool = True
     """False: the worker that is started here runs jobs without."""
     seed: int = 0
@@ -236,7 +239,8 @@ async def _until_the_end(
         open_checkpoints(folder.checkpoints) as checkpointer,
         CrewContext(bus, folder.id, Clock(options.budget or brief.task.budget.time), listen) as context,
     ):
-        machine = asyncio.create_task(_drive(crew.build(checkpointer), context))
+        work = _drive(crew.build(checkpointer), context) if options.machine == "here" else _ended(context)
+        machine = asyncio.create_task(work)
         trouble = asyncio.create_task(children.failed())
         try:
             await asyncio.wait({machine, trouble}, return_when=asyncio.FIRST_COMPLETED)
@@ -259,3 +263,9 @@ async def _drive(machine: crew.Crew, context: CrewContext) -> None:
     config = RunnableConfig(configurable={"thread_id": context.run}, recursion_limit=NO_LIMIT)
     before = await machine.aget_state(config)
     await machine.ainvoke(None if before.next else CrewState(run=context.run), config, context=context)
+
+
+async def _ended(context: CrewContext) -> None:
+    """Wait for the run's end, which somebody else brings about."""
+    while context.ledger.ended is None:
+        await context.changed(WATCH_SECONDS)

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING, Any
 
 from agents.mind import Mind
 from agents.minds import choice
 from agents.minds.llm.limits import TURN, Allowance, Limit, Limits
 from agents.minds.playbook import PlaybookMind
 from agents.role import Role
-from protocol.brief import Brief
+from protocol.brief import Brief, MindBudget
 from protocol.bus import Bus
+from protocol.errors import BadInput
 from protocol.journal import Journal
+from protocol.mcp import ServerTools
 from protocol.message import message_id
 from protocol.thought import Thought
+from tools import mcp
+from tools.mcp import Servers
+
+if TYPE_CHECKING:
+    from agents.minds.llm.patient import Patience
 
 log = logging.getLogger(__name__)
 TURN_SHARE = 0.1
@@ -34,6 +42,9 @@ class RunMinds:
         """`instead`: minds for all runs, in place of what their briefs say."""
         self.bus, self.instead = bus, instead
         self._limits: dict[str, Limits] = {}
+        self._servers: dict[str, Servers] = {}
+        self._patience: dict[tuple[str, str], Patience] = {}
+        """By run and model."""
         self._minds: dict[tuple[str, str], Mind] = {}
         self._reading = asyncio.Lock()
 
@@ -52,11 +63,14 @@ class RunMinds:
         if brief is None or model is None or not role.forms:
             return PlaybookMind(role)
         from agents.minds.llm.mind import LlmMind  # loads the providers' libraries: a second that playbooks do not pay
+        from agents.minds.llm.patient import Patience
 
         model.key()
         if run not in self._limits:
             self._limits[run] = await self._read(run, brief)
-        return LlmMind(role, model, self._limits[run], require=brief.require_llm)
+        patience = self._patience.setdefault((run, str(model)), Patience())
+        shared: dict[str, Any] = {"servers": self._servers[run], "patience": patience}
+        return LlmMind(role, model, self._limits[run], require=brief.require_llm, **shared)
 
     async def _brief(self, run: str) -> Brief | None:
         journal = Journal(self.bus, run)
@@ -64,14 +78,31 @@ class RunMinds:
         return found.data if found is not None and isinstance(found.data, Brief) else None
 
     async def _read(self, run: str, brief: Brief) -> Limits:
-        """The run's limits, and what was spent of them before."""
+        """The run's limits, and what was spent of them before; beside them its MCP servers, and what they offered."""
+        servers = self._servers[run] = _servers()
         budget = brief.task.budget
         seconds = min(TURN.seconds or SHORTEST_TURN, max(SHORTEST_TURN, TURN_SHARE * budget.time))
         limits = Limits(
-            run=Limit("the run", Allowance(tokens=budget.tokens, usd=budget.usd)),
+            run=Limit("the run", Allowance(tokens=budget.tokens, usd=budget.usd, tool_calls=budget.tool_calls)),
+            roles={role: _allowance(of) for role, of in budget.roles.items()},
             turn_allowance=TURN.model_copy(update={"seconds": seconds}),
         )
         async for _, envelope in Journal(self.bus, run).replay():
             if isinstance(envelope.data, Thought):
                 limits.of(envelope.data.role).note(envelope.data)
+            elif isinstance(envelope.data, ServerTools):
+                servers.note(envelope.data)
         return limits
+
+
+def _allowance(budget: MindBudget) -> Allowance:
+    return Allowance(tokens=budget.tokens, usd=budget.usd, seconds=budget.time, tool_calls=budget.tool_calls)
+
+
+def _servers() -> Servers:
+    """As the user has configured them; a config that is broken by now ends no run that has begun."""
+    try:
+        return Servers(mcp.configured())
+    except BadInput as error:
+        log.error("%s", error)
+        return Servers(fault=str(error))

@@ -1,37 +1,57 @@
-"""Writes `report.md` of a run, from its ledger alone. Called by the launcher at the end, and by `postdocs report`."""
+"""Writes `report.md` and `report.html` of a run, from its ledger alone. Called by the launcher at the end, and by
+`postdocs report`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from protocol.ledger import Ledger
-from services import report_costs, report_data, report_experiments, report_question, report_winner
+from services import (
+    report_ablations,
+    report_costs,
+    report_data,
+    report_experiments,
+    report_html,
+    report_limits,
+    report_markdown,
+    report_question,
+    report_time,
+    report_winner,
+)
+from services.report_page import Page
+from services.report_sources import Sources
 from services.run_folder import RunFolder
 
 
 def write_report(ledger: Ledger, folder: RunFolder) -> Path:
-    """Write the report, whole or not at all, and return its path. A run that goes on gets a report of what is there."""
-    text = render(ledger, folder.id, str(folder.final_model))
-    draft = folder.report.with_suffix(".md.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(folder.report)
+    """Write both, each whole or not at all, and return the path of `report.md`. A run that goes on gets a report of
+    what is there."""
+    built = page(ledger, folder.id, str(folder.final_model))
+    for path, text in ((folder.report_html, report_html.page(built)), (folder.report, report_markdown.page(built))):
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
     return folder.report
 
 
-def render(ledger: Ledger, run: str, final_model: str) -> str:
-    """The report as Markdown."""
+def page(ledger: Ledger, run: str, final_model: str) -> Page:
+    """The report, to be rendered by `report_markdown.page` or `report_html.page`."""
+    sources = Sources(ledger)
     sections = [
-        [f"# {ledger.brief.task.name if ledger.brief else run}: report of run `{run}`", ""],
-        report_winner.result(ledger, final_model),
-        report_question.question(ledger),
+        report_winner.result(ledger, final_model, sources),
+        report_question.question(ledger, sources),
         report_question.known(ledger),
-        report_data.data(ledger),
-        report_experiments.experiments(ledger),
-        report_experiments.over_time(ledger),
-        report_winner.winner_section(ledger),
-        report_winner.gate(ledger),
-        report_costs.costs(ledger),
-        report_costs.limits(ledger),
-        report_costs.how_to_go_on(run, ledger.ended is not None),
+        report_data.data(ledger, sources),
+        report_experiments.experiments(ledger, sources),
+        report_time.over_time(ledger, sources),
+        report_winner.why(ledger, sources),
+        report_ablations.ablations(ledger, sources),
+        report_limits.limits(ledger, sources),
+        report_costs.costs(ledger, sources),
+        report_limits.how_to_rerun(run, ledger),
+        report_winner.gate(ledger, sources),
+        sources.appendix(),
     ]
-    return "\n".join(line for section in sections for line in section).rstrip() + "\n"
+    name = ledger.brief.task.name if ledger.brief else run
+    return Page(f"{name}: report of run {run}", tuple(section for section in sections if section is not None))

@@ -1,69 +1,88 @@
-"""The report's close: what it cost, what it does not show, and how to go on from here."""
+"""The report on costs: wall time, the device, and what the language models took."""
 
 from __future__ import annotations
 
 from protocol.ledger import Ledger
-from services.report_facts import noise, verdict_on, winner
-from services.report_markdown import percent, table
+from protocol.origin import Key
+from protocol.spending import Spent, total
+from services.report_facts import percent
+from services.report_page import Block, Cell, Paragraph, Section, table
+from services.report_sources import Sources
+from services.report_time import device
+
+END: Key = ("run_ended", "")
 
 
-def costs(ledger: Ledger) -> list[str]:
+def costs(ledger: Ledger, sources: Sources) -> Section:
+    blocks: list[Block] = [table(("", ""), [*_time(ledger, sources), *_experiments(ledger, sources)])]
+    timeline = device(ledger)
+    blocks += [timeline] if timeline else []
+    return Section("Costs", (*blocks, *_minds(ledger, sources)))
+
+
+def _minds(ledger: Ledger, sources: Sources) -> list[Block]:
+    """What language models have cost, by role."""
+    if not ledger.spent_by:
+        return [Paragraph(("No language model was asked: the playbook decided throughout.",))]
+    spent = [*ledger.spent_by.items()]
+    rows = [_mind(name, one, sources) for name, one in spent]
+    if len(rows) > 1:
+        rows.append(_mind("all", total(one for _, one in spent), sources))
+    head = (
+        "role",
+        "answers",
+        "calls of the model",
+        "calls of tools",
+        "tokens in / out",
+        "US dollars",
+        "answered by the playbook instead",
+    )
+    return [Paragraph(("What the language models behind the roles took:",)), table(head, rows)]
+
+
+def _mind(name: str, spent: Spent, sources: Sources) -> tuple[Cell, ...]:
+    how = f"sum over the thoughts of {'all roles' if name == 'all' else name} in the journal"
+    dollars = f"{spent.usd:.4f}" + (
+        f", and {spent.unpriced_tokens} tokens of unknown price" * bool(spent.unpriced_tokens)
+    )
+    tokens = f"{spent.prompt_tokens} / {spent.completion_tokens}"
+    told = (str(spent.turns), str(spent.calls), str(spent.tool_calls), tokens, dollars, str(spent.fallbacks))
+    return (name, *(sources.figure(one, how=how) for one in told))
+
+
+def _time(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
     training = sum(entry.seconds for entry in ledger.entries.values())
-    scoring = sum(scored.seconds for scored in [*ledger.scored.values(), *ledger.tests.values()])
+    scores = [*ledger.scored.values(), *ledger.tests.values()]
+    scoring = sum(scored.seconds for scored in scores)
     until = ledger.sessions[-1][1] if ledger.sessions else 0.0
     ended = ledger.ended
+    wall = f"{ended.seconds if ended else ledger.spent():.0f} s in {len(ledger.sessions) or 1} session(s)"
+    jobs: list[Key] = [("job_end", name) for name, entry in ledger.entries.items() if entry.seconds]
+    scored: list[Key] = [("scored", name) for name in ledger.scored] + [("tested", name) for name in ledger.tests]
+    busy = percent(ended.busy if ended else ledger.busy_share(until))
+    spans = "share of the time from the first job's start on in which a job trained or was scored, dead time left out"
+    return [
+        ("wall time", sources.figure(wall, END, ("run_started", ""))),
+        (
+            "device time of the jobs",
+            sources.figure(f"{training:.0f} s", *jobs, how="sum over the jobs, loading and saving too"),
+        ),
+        ("device time of scoring", sources.figure(f"{scoring:.0f} s", *scored, how="sum over all that was scored")),
+        ("device busy, from the first job to the report", sources.figure(busy, END, how="" if ended else spans)),
+    ]
+
+
+def _experiments(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
     counts = {
         status: len(ledger.with_status(status)) for status in ("scored", "trained", "failed", "killed", "cancelled")
     }
-    rows: list[tuple[str, str]] = [
-        ("wall time", f"{ended.seconds if ended else ledger.spent():.0f} s in {len(ledger.sessions) or 1} session(s)"),
-        ("device, jobs", f"{training:.0f} s"),
-        ("device, scoring", f"{scoring:.0f} s"),
-        ("device busy, first job to report", percent(ended.busy if ended else ledger.busy_share(until))),
-        ("experiments", f"{len(ledger.entries)}: " + ", ".join(f"{n} {status}" for status, n in counts.items() if n)),
-    ]
+    told = f"{len(ledger.entries)}: " + ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+    ended = ledger.ended
     if ended:
         told = f"{ended.experiments} run, {ended.killed} killed, {ended.promoted} promoted, {ended.failed} failed"
-        rows[-1] = ("experiments", told)
+    rows: list[tuple[Cell, ...]] = [("experiments", sources.figure(told, END))]
     devices = sorted({entry.device for entry in ledger.entries.values() if entry.device})
     if devices:
-        rows.append(("devices", ", ".join(devices)))
-    return ["## Costs", "", *table(("", ""), rows)]
-
-
-def limits(ledger: Ledger) -> list[str]:
-    """What these figures do not show, as far as the ledger itself can tell."""
-    name = winner(ledger)
-    told = noise(ledger, verdict_on(ledger, name or ""))
-    lines = [f"- {told[:1].upper()}{told[1:]}."]
-    looks = len(ledger.scored)
-    if looks > 1:
-        lines.append(
-            f"- Dev was looked at {looks} times to choose the winner, so its dev score is a little too good; "
-            "the test score is not, it was read once."
-        )
-    if ledger.plan:
-        unknown = [p.name for p in ledger.plan.profiles if p.label_noise is None and not p.error]
-        if unknown:
-            lines.append(f"- Wrong labels could not be estimated for {', '.join(unknown)}.")
-        lines.append(f"- Overlap was looked for by {ledger.plan.contamination.method}; paraphrases escape it.")
-    test = ledger.tests.get(name or "")
-    if test:
-        half = (test.score.high - test.score.low) / 2
-        lines.append(f"- {test.score.n} test items settle the score to ±{half:.3f} and no closer.")
-    lines.append("- The result holds for this base model, these data and this decoding; nothing else was measured.")
-    return ["## Limits", "", *lines, ""]
-
-
-def how_to_go_on(run: str, ended: bool) -> list[str]:
-    more = [] if ended else [f"postdocs resume {run}   # go on where it stopped"]
-    return [
-        "## How to go on",
-        "",
-        "```sh",
-        f"postdocs replay {run}   # the whole dialogue, from the journal alone",
-        f"postdocs show {run}     # the leaderboard",
-        *more,
-        "```",
-        "",
-    ]
+        accepted: list[Key] = [("job_accepted", name) for name, entry in ledger.entries.items() if entry.device]
+        rows.append(("devices", sources.figure(", ".join(devices), *accepted)))
+    return rows

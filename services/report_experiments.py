@@ -1,39 +1,71 @@
-"""The report on the experiments: a tree by lineage, and the score over time."""
+"""The report on the experiments: a tree of strategies, their experiments, and what went on from them."""
 
 from __future__ import annotations
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
-from services.report_facts import is_floor, recipe
-from services.report_markdown import table
+from services.report_facts import STRATEGIES, recipe
+from services.report_page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Strong, Table
+from services.report_sources import Sources
 
-HEAD = ("experiment", "strategy", "rung", "hypothesis", "recipe", "dev score [95 %]", "verdict")
-BARS = "▁▂▃▄▅▆▇█"
+HEAD = ("experiment", "rung", "settings", "trained", "dev score [95 %]", "verdict")
 
 
-def experiments(ledger: Ledger) -> list[str]:
+def experiments(ledger: Ledger, sources: Sources) -> Section:
     if not ledger.entries:
-        return ["## The experiments", "", "None was run.", ""]
-    rows = [_row(entry, depth, ledger) for entry, depth in tree(ledger)]
-    lines = [
-        "## The experiments",
-        "",
-        "`└` goes on from the weights of the one above, `≈` repeats it under another seed.",
+        return Section("The experiments", (Paragraph(("None was run.",)),))
+    rows = [row for strategy in _strategies(ledger) for row in _branch(strategy, ledger, sources)]
+    blocks: list[Block] = [
+        Paragraph(
+            (
+                "Indented below an experiment is what went on from its weights, on the next rung: "
+                "rung 0 is a short try, "
+                "and each rung trains longer. “≈” repeats the one above under another seed, to see "
+                "how much chance does. "
+                "★ is what ships.",
+            )
+        ),
+        Table(HEAD, tuple(rows), wide=True),
     ]
-    lines += ["", *table(HEAD, rows)]
     if ledger.closed:
-        lines += ["Strategies that were given up:", ""]
-        lines += [f"- **{strategy}**: {why}" for strategy, why in ledger.closed.items()]
-        lines.append("")
-    return lines
+        blocks.append(Paragraph(("Strategies that were given up:",)))
+        closed = ledger.closed.items()
+        blocks.append(
+            Bullets(
+                tuple(
+                    Item((Strong(name), ": ", sources.figure(why, ("strategy_closed", name)))) for name, why in closed
+                )
+            )
+        )
+    return Section("The experiments", tuple(blocks))
+
+
+def _strategies(ledger: Ledger) -> list[str]:
+    return list(dict.fromkeys(entry.experiment.strategy for entry in ledger.entries.values()))
+
+
+def _branch(strategy: str, ledger: Ledger, sources: Sources) -> list[Row]:
+    """The strategy itself, and its experiments below."""
+    found = [(entry, depth) for entry, depth in tree(ledger) if entry.experiment.strategy == strategy]
+    scores = [entry.score for entry, _ in found if entry.score and not entry.score.failed]
+    best = f", best {max(scores).value:.3f}" if scores else ""
+    head: tuple[Cell, ...] = (
+        Strong(STRATEGIES.get(strategy, strategy)),
+        "",
+        f"{len(found)} experiments{best}",
+        "",
+        "",
+        "",
+    )
+    least = min(depth for _, depth in found)
+    return [Row(head), *(_row(entry, depth - least + 1, ledger, sources) for entry, depth in found)]
 
 
 def tree(ledger: Ledger) -> list[tuple[Entry, int]]:
     """(experiment, depth): each below the one whose weights it goes on from, or which it repeats."""
     children: dict[str | None, list[Entry]] = {}
     for entry in ledger.entries.values():
-        above = _above(entry, ledger)
-        children.setdefault(above, []).append(entry)
+        children.setdefault(_above(entry, ledger), []).append(entry)
     order: list[tuple[Entry, int]] = []
     waiting = [(entry, 0) for entry in reversed(children.get(None, []))]
     while waiting:
@@ -51,38 +83,40 @@ def _above(entry: Entry, ledger: Ledger) -> str | None:
     return None
 
 
-def _row(entry: Entry, depth: int, ledger: Ledger) -> tuple[object, ...]:
+def _row(entry: Entry, depth: int, ledger: Ledger, sources: Sources) -> Row:
     e = entry.experiment
-    mark = "≈ " if e.repeats else "└ " if depth else ""
-    name = "· " * max(0, depth - 1) + mark + (f"**{e.id}** ★" if e.id == ledger.incumbent else e.id)
-    score = entry.score if entry.score else entry.status
-    verdict = ": ".join(part for part in (entry.verdict or "", entry.reason) if part)
-    return (name, e.strategy, e.rung, e.hypothesis, recipe(e), score, verdict)
+    name = f"≈ {e.id}" if e.repeats else e.id
+    trained = sources.figure(f"{entry.seconds:.0f} s, {entry.steps} steps", ("job_end", e.id)) if entry.seconds else ""
+    score: Cell = sources.figure(entry.score, ("scored", e.id)) if entry.score else entry.status
+    cells = (name, str(e.rung), _settings(entry, ledger), trained, score, _verdict(entry, sources))
+    return Row(cells, depth=depth, strong=e.id == ledger.incumbent)
 
 
-def over_time(ledger: Ledger) -> list[str]:
-    """Dev scores in the order in which they came in, beside the best admitted up to then."""
-    scored = [(name, s.score) for name, s in ledger.scored.items() if not s.score.failed]
-    if not scored:
-        return []
-    admitted = {verdict.candidate for verdict in ledger.verdicts if verdict.admitted}
-    best = ledger.floor.score.value if ledger.floor else 0.0
-    line, rows = [], []
-    for number, (name, score) in enumerate(scored, start=1):
-        if name in admitted or is_floor(ledger, name):
-            best = max(best, score.value)
-        line.append(best)
-        rows.append((number, name, score, f"{best:.3f}"))
-    return [
-        "## The score over time",
-        "",
-        f"Each candidate: `{sparkline([score.value for _, score in scored])}`, what ships: `{sparkline(line)}` "
-        "(a bar is a candidate, its height from 0 to 1).",
-        "",
-        *table(("", "candidate", "dev score [95 %]", "ships then"), rows),
-    ]
+def _settings(entry: Entry, ledger: Ledger) -> str:
+    """The recipe, or only that it is that of the experiment above; with where the weights are from, if elsewhere."""
+    e = entry.experiment
+    above = ledger.entries.get(e.parent or e.repeats or "")
+    same = above is not None and above.experiment.recipe == e.recipe and above.experiment.strategy == e.strategy
+    told = f"as {above.experiment.id}" if same and above else recipe(e)
+    if above is not None and above.experiment.strategy != e.strategy:
+        told += f"; from the weights of {above.experiment.id}"
+    return f"{told}; seed {e.seed}" if e.repeats else told
 
 
-def sparkline(values: list[float]) -> str:
-    """One bar a value, from 0 to 1."""
-    return "".join(BARS[min(len(BARS) - 1, max(0, int(value * len(BARS))))] for value in values)
+def _verdict(entry: Entry, sources: Sources) -> Cell:
+    e = entry.experiment
+    gate = ledger_gate(entry, sources)
+    reason = f": {entry.reason}" if entry.reason else ""
+    word = {"promote": "shipped", "hold": "held back", "reject": "rejected"}.get(entry.verdict or "", "")
+    if entry.verdict == "promote":
+        return (Strong(word), sources.figure(reason, gate)) if reason else Strong(word)
+    told = f"{word or entry.status}{reason}"
+    keys = [key for kind in ("critique", "diagnosis", "job_end", "refused") if (key := (kind, e.id))]
+    known = [key for key in keys if key in sources.ledger.origins]
+    return sources.figure(told, *known[:1]) if known else told
+
+
+def ledger_gate(entry: Entry, sources: Sources) -> tuple[str, str]:
+    """The gate's verdict where it gave one, else the Critic's."""
+    key = ("verdict", entry.experiment.id)
+    return key if key in sources.ledger.origins else ("critique", entry.experiment.id)

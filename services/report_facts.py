@@ -8,9 +8,20 @@ from __future__ import annotations
 from protocol.critique import Verdict
 from protocol.experiment import Entry, Experiment
 from protocol.ledger import Ledger
-from protocol.score import PairedTest, Score
+from protocol.score import PairedTest, Score, Scored, UnpairedTest
 
 RUNNERS_UP = 3
+STRATEGIES = {
+    "sft": "supervised fine-tuning (sft)",
+    "lora": "LoRA adapters (lora)",
+    "grpo": "reinforcement learning (grpo)",
+    "rejection_sampling": "training on its own right answers (rejection sampling)",
+    "decoding": "another way of asking it (decoding)",
+    "preference": "preference training (preference)",
+    "distillation": "distillation",
+    "data": "a change of data (data)",
+}
+"""For people."""
 
 
 def recipe(experiment: Experiment) -> str:
@@ -25,8 +36,13 @@ def _numbers(experiment: Experiment) -> list[tuple[str, object]]:
     return [(name, value) for name, value in experiment.recipe.items() if value is not None]
 
 
-def paired(test: PairedTest) -> str:
-    """A paired test with all its figures."""
+def compared(test: PairedTest | UnpairedTest) -> str:
+    """A test against another candidate with all its figures."""
+    if isinstance(test, UnpairedTest):
+        return (
+            f"{test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] against {test.incumbent} "
+            f"(from the means alone, not item by item, p {p_value(test.p_value)})"
+        )
     return (
         f"{test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}] against {test.incumbent} "
         f"({test.wins} items won, {test.losses} lost of {test.n}, p {p_value(test.p_value)})"
@@ -57,6 +73,31 @@ def winner(ledger: Ledger) -> str | None:
 
 def is_floor(ledger: Ledger, candidate: str | None) -> bool:
     return ledger.floor is not None and ledger.floor.candidate == candidate
+
+
+def test_score(ledger: Ledger, candidate: str) -> Score | None:
+    """On the sealed test split, as the scorer or else the run's end tells it."""
+    test = ledger.tests.get(candidate)
+    return test.score if test else ledger.ended.test if ledger.ended and ledger.ended.candidate == candidate else None
+
+
+def is_trial(ledger: Ledger, candidate: str) -> bool:
+    """Whether it is the untouched base model in one of the ways of asking it that were tried for the floor."""
+    return candidate not in ledger.entries and not is_floor(ledger, candidate)
+
+
+def best_few_shot(ledger: Ledger) -> Scored | None:
+    """The untouched base model behind worked examples, at its best."""
+    few = [s for name, s in ledger.scored.items() if name not in ledger.entries and s.decoding.shots]
+    return max(few, key=lambda scored: scored.score, default=None)
+
+
+def strategy(entry: Entry) -> str:
+    return STRATEGIES.get(entry.experiment.strategy, entry.experiment.strategy)
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def checks(verdict: Verdict) -> list[str]:
@@ -93,8 +134,8 @@ def _gate_lines(ledger: Ledger, name: str) -> list[str]:
     word = "admitted" if verdict.admitted else "refused"
     over = f" over {verdict.incumbent}" if verdict.incumbent else ""
     lines = [f"The gate {word} it{over}:", *(f"  {check}" for check in checks(verdict))]
-    if verdict.paired:
-        lines.append(f"  paired test: {paired(verdict.paired)}")
+    if verdict.test:
+        lines.append(f"  {'paired' if verdict.paired else 'unpaired'} test: {compared(verdict.test)}")
     return [*lines, f"  {noise(ledger, verdict)}"]
 
 
@@ -104,8 +145,8 @@ def noise(ledger: Ledger, verdict: Verdict | None = None) -> str:
     told = "noise floor: no recipe was repeated under another seed"
     if measured is not None:
         told = f"noise floor: repeats of one recipe differ by a standard deviation of {measured:.3f}"
-    if verdict and verdict.paired:
-        told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.paired.difference:+.3f}"
+    if verdict and verdict.test:
+        told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.test.difference:+.3f}"
     return told
 
 
@@ -120,12 +161,16 @@ def _score_line(ledger: Ledger, name: str) -> list[str]:
 
 
 def _others(ledger: Ledger, name: str) -> list[str]:
+    lines = [f"  {entry.experiment.id} {entry.score}: {fate}" for entry, fate in rivals(ledger, name)]
+    return ["The next best:", *lines] if lines else []
+
+
+def rivals(ledger: Ledger, name: str) -> list[tuple[Entry, str]]:
     """The best of those that the winner is not made of, and why they do not ship."""
     own = {name, *ledger.lineage(name)}
-    rivals = [e for e in ledger.entries.values() if e.score and not e.score.failed and e.experiment.id not in own]
-    rivals.sort(key=lambda e: e.score.value if e.score else 0.0, reverse=True)
-    lines = [f"  {e.experiment.id} {e.score}: {_fate(e)}" for e in rivals]
-    return ["The next best:", *lines[:RUNNERS_UP]] if lines else []
+    found = [e for e in ledger.entries.values() if e.score and not e.score.failed and e.experiment.id not in own]
+    found.sort(key=lambda e: e.score.value if e.score else 0.0, reverse=True)
+    return [(entry, _fate(entry)) for entry in found[:RUNNERS_UP]]
 
 
 def _fate(entry: Entry) -> str:

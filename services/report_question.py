@@ -3,47 +3,79 @@
 from __future__ import annotations
 
 from protocol.ledger import Ledger
-from protocol.research import Citation
-from services.report_markdown import code, table
+from protocol.research import Citation, Technique
+from services.report_page import Block, Bullets, Cell, Code, Item, Link, Paragraph, Section, Span, Strong, table
+from services.report_sources import Sources
+
+METRICS = {
+    "exact_match": "share of answers that are exactly the expected text, white space aside",
+    "numeric": "share of answers whose last number is the expected one",
+    "multiple_choice": "share of answers that choose the expected option",
+}
+HASH = 12
+"""Hex digits of a SHA-256 that are told."""
 
 
-def question(ledger: Ledger) -> list[str]:
+def question(ledger: Ledger, sources: Sources) -> Section | None:
     if ledger.brief is None:
-        return []
-    task = ledger.brief.task
-    target = "none set" if task.target is None else f"{task.target:.3f}"
-    rows: list[tuple[str, str]] = [
-        ("base model", code(task.base_model)),
-        ("prompt", code(task.prompt)),
-        ("answer", code(task.answer)),
-        ("metric", code(task.metric)),
+        return None
+    task, brief = ledger.brief.task, ("brief", "")
+    target = "none set" if task.target is None else sources.figure(f"{task.target:.3f}", brief)
+    rows: list[tuple[Cell, ...]] = [
+        ("base model", Code(task.base_model)),
+        ("prompt", Code(task.prompt)),
+        ("expected answer", Code(task.answer)),
+        (
+            "score",
+            (Code(task.metric), f": {METRICS.get(task.metric, 'as the task defines it')}; 0 to 1, more is better"),
+        ),
         ("target", target),
-        ("budget", f"{task.budget.time:.0f} s"),
-        ("candidate sources", ", ".join(source.name for source in task.data)),
+        ("time budget", sources.figure(f"{task.budget.time:.0f} s", brief)),
+        ("candidate sources of data", ", ".join(source.name for source in task.data)),
     ]
     if ledger.eval:
-        held = ledger.eval
-        rows.append(("dev", f"{held.dev_rows} rows, sha256 {held.dev_sha256[:12]}"))
-        rows.append(("test", f"{held.test_rows} rows, sealed, sha256 {held.test_sha256[:12]}"))
-    rows += [("the user said", text) for text in ledger.tells]
-    return ["## The question", "", task.goal, "", *table(("", ""), rows)]
-
-
-def known(ledger: Ledger) -> list[str]:
-    if ledger.review is None:
-        return []
-    lines = ["## What was known", "", ledger.review.summary, ""]
-    for technique in ledger.review.techniques:
-        cited = "; ".join(_cited(citation) for citation in technique.citations)
-        lines.append(
-            f"- **{technique.name}** ({technique.strategy}): {technique.why or technique.summary} {cited}".rstrip()
+        held, ready = ledger.eval, ("eval_ready", "")
+        rows.append(
+            ("dev split, to choose by", _split(sources.figure(f"{held.dev_rows} rows", ready), held.dev_sha256))
         )
-    return [*lines, ""]
+        test = sources.figure(f"{held.test_rows} rows", ready)
+        rows.append(("test split, sealed, read once at the end", _split(test, held.test_sha256)))
+    minds = [mind for mind in ledger.brief.models if not mind.endswith("=playbook")]
+    rows += [("minds of the crew", ", ".join(minds) or "playbook: rules written down, no language model")]
+    rows += [("the user said", text) for text in ledger.tells]
+    return Section("The question", (Paragraph((task.goal,)), table(("", ""), rows)))
 
 
-def _cited(citation: Citation) -> str:
-    """`[Authors, Year: Title](link)`."""
+def _split(rows: Span, sha256: str) -> Cell:
+    return (rows, ", sha256 ", Code(sha256[:HASH]))
+
+
+def known(ledger: Ledger) -> Section | None:
+    """What the Reviewer found: the techniques that were tried first, then what else there is."""
+    review = ledger.review
+    if review is None:
+        return None
+    tried = {entry.experiment.strategy for entry in ledger.entries.values()}
+    used = [technique for technique in review.techniques if technique.strategy in tried]
+    rest = [technique for technique in review.techniques if technique.strategy not in tried]
+    blocks: list[Block] = [Paragraph((review.summary,))]
+    for told, techniques in (("Behind what was tried:", used), ("Considered too:", rest)):
+        if techniques:
+            blocks += [Paragraph((told,)), Bullets(tuple(_technique(one) for one in techniques))]
+    return Section("What was known", tuple(blocks), folded=True)
+
+
+def _technique(technique: Technique) -> Item:
+    cited: list[Span] = []
+    for citation in technique.citations:
+        cited += ["; " if cited else ". ", _cited(citation)]
+    why = (technique.why or technique.summary).rstrip(".")
+    return Item((Strong(technique.name), f" ({technique.strategy.replace('_', ' ')}): {why}", *cited))
+
+
+def _cited(citation: Citation) -> Span:
+    """Authors, year: title; to its page where there is one."""
     who = ", ".join(str(part) for part in (citation.authors, citation.year) if part)
     told = f"{who}: {citation.title}" if who else citation.title
     link = f"https://arxiv.org/abs/{citation.arxiv}" if citation.arxiv else citation.url
-    return f"[{told}]({link})" if link else told
+    return Link(told, link) if link else told

@@ -24,6 +24,8 @@ from services.run_folder import RunFolder
 from services.runs_on_bus import RunOnBus, find_on_bus, given_bus
 
 LATEST = "latest"
+STUDIO = ".studio"
+"""In the folder of the runs: where LangGraph Studio keeps its bus."""
 LOCK_SECONDS = 15.0
 """A reader has the store for as long as it takes to read a journal: seconds at most."""
 LAUNCHER_SECONDS = 5.0
@@ -56,7 +58,8 @@ def find_run(runs_dir: Path, name: str) -> RunFolder:
 
 
 async def find_anywhere(runs_dir: Path, name: str, bus: str | None = None) -> RunFolder | RunOnBus:
-    """The run of this name: on `bus` where one is given, else in the folder, else on the bus of POSTDOCS_BUS_URL.
+    """The run of this name: on `bus` where one is given, else in the folder, else on the bus of Studio over that folder
+    (a draft that waits for approval is nowhere else), else on that of POSTDOCS_BUS_URL.
 
     Raises `RunUnknown`, `BadInput` when several begin so, `BusUnavailable`.
     """
@@ -65,6 +68,9 @@ async def find_anywhere(runs_dir: Path, name: str, bus: str | None = None) -> Ru
     try:
         return find_run(runs_dir, name)
     except RunUnknown:
+        studio = running_server(RunFolder(runs_dir / STUDIO).bus)
+        if studio is not None:
+            return await find_on_bus(studio, name)
         if not os.environ.get("POSTDOCS_BUS_URL"):
             raise
     return await find_on_bus(given_bus(None), name)
@@ -90,7 +96,19 @@ def _begun(folder: RunFolder) -> float:
 
 def is_running(folder: RunFolder) -> bool:
     """Whether an embedded bus serves this run now. A run on an external bus cannot be told from outside."""
-    return running_server(folder.bus) is not None
+    return running_server(_keeper(folder).bus) is not None
+
+
+def _keeper(folder: RunFolder) -> RunFolder:
+    """The folder whose bus has the run's journal: its own, or that of Studio, one for all runs that began there."""
+    return RunFolder(folder.root.parent / STUDIO) if _on_studios_bus(folder) else folder
+
+
+def _on_studios_bus(folder: RunFolder) -> bool:
+    try:
+        return bool(json.loads(folder.studio.read_text()).get("embedded"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def external_bus(folder: RunFolder) -> Connection | None:
@@ -98,6 +116,8 @@ def external_bus(folder: RunFolder) -> Connection | None:
 
     Its token is not kept on disk: it comes from `POSTDOCS_BUS_TOKEN`.
     """
+    if _on_studios_bus(folder):
+        return None
     try:
         known = Connection.model_validate(json.loads(folder.bus_url.read_text()))
         return known.model_copy(update={"token": known.token or os.environ.get("POSTDOCS_BUS_TOKEN") or None})
@@ -181,13 +201,14 @@ async def _reach(folder: RunFolder, stack: AsyncExitStack) -> Connection:
     """The bus that has this run's journal: the run's own while it runs, an external one, else one for the moment."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
-        elsewhere = running_server(folder.bus) or external_bus(folder)
+        keeper = _keeper(folder)
+        elsewhere = running_server(keeper.bus) or external_bus(folder)
         if elsewhere is not None:
             return elsewhere
-        if not (folder.bus / "jetstream").is_dir():
+        if not (keeper.bus / "jetstream").is_dir():
             raise RunUnknown(folder.id, f"the journals under {folder.root.parent}", [])
         try:
-            return await stack.enter_async_context(own_server(folder, announce=False, patience=0.2))
+            return await stack.enter_async_context(own_server(keeper, announce=False, patience=0.2))
         except StoreTaken:  # by another reader, or by the run itself, which says in a moment where its bus is
             if time.monotonic() > deadline:
                 raise

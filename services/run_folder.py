@@ -33,6 +33,11 @@ class RunFolder:
         return self.root / "served.json"
 
     @property
+    def studio(self) -> Path:
+        """There where LangGraph Studio drives the run."""
+        return self.root / "studio.json"
+
+    @property
     def given(self) -> Path:
         """The files that a run was handed over with."""
         return self.root / "given"
@@ -44,6 +49,15 @@ class RunFolder:
     @property
     def report(self) -> Path:
         return self.root / "report.md"
+
+    @property
+    def report_html(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def bundle(self) -> Path:
+        """What rebuilds `final_model/` without the crew."""
+        return self.root / "bundle"
 
     @property
     def data(self) -> Path:

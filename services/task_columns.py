@@ -21,7 +21,8 @@ from tools.templates import TemplateError, columns
 
 def in_columns(root: yaml.Node, task: Task, folder: Path, data: Path | None) -> Iterator[Fault]:
     """One fault for each column that a template names and a file lacks, with all files that lack it."""
-    sources: tuple[Source, ...] = (*task.data, task.eval.dev, task.eval.test)
+    held_out = (task.eval.dev, task.eval.test) if task.eval else ()
+    sources: tuple[Source, ...] = (*task.data, *held_out)
     paths = dict.fromkeys(path for source in sources if (path := locate(source, folder, data)) is not None)
     known = {path: names for path in paths if (names := first_columns(path))}
     for key, template in (("prompt", task.prompt), ("answer", task.answer)):

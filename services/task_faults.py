@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from protocol.brief import Budget, Compute, DataSource, EvalPlan, Source, Task
+from protocol.benchmark import Benchmark
+from protocol.brief import Budget, Compute, DataSource, EvalPlan, MindBudget, Source, Task
 from tools.templates import TemplateError, columns
 
 Loc = tuple[str | int, ...]
@@ -31,11 +32,21 @@ EXAMPLES: Mapping[str, str] = {
     "eval": "eval: {dev: {file: dev.jsonl}, test: {file: test.jsonl}}",
     "dev": "dev: {file: dev.jsonl}",
     "test": "test: {file: test.jsonl}",
+    "benchmark": "benchmark: {dev_share: 0.5, seed: 0}",
+    "dev_split": "dev_split: validation",
+    "dev_share": "dev_share: 0.5",
+    "dev_sample": "dev_sample: 400",
+    "score": "score: acc_norm",
+    "shots": "shots: 5",
+    "chat": "chat: true",
+    "env": "env: [HF_TOKEN]",
     "target": "target: 0.85",
     "budget": "budget: {time: 5m}",
     "time": "time: 5m",
     "usd": "usd: 20",
     "tokens": "tokens: 1000000",
+    "tool_calls": "tool_calls: 500",
+    "roles": "roles: {engineer: {usd: 2}}",
     "gpu_hours": "gpu_hours: 2.5",
     "compute": "compute: {queue: default, gpus: 1}",
     "queue": "queue: default",
@@ -62,6 +73,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "test": Source,
     "budget": Budget,
     "compute": Compute,
+    "benchmark": Benchmark,
 }
 """The section a key stands in → the model that says which keys it may have."""
 
@@ -81,6 +93,7 @@ _NOT_A: Mapping[str, str] = {
 """Pydantic's error type → our words."""
 
 _YAML = "tag:yaml.org,2002:"
+_MAY_BE_TRUE = (("benchmark", "chat"), ("benchmark", "args"))
 
 
 class Fault(NamedTuple):
@@ -130,7 +143,7 @@ def _shown(node: yaml.Node) -> str:
 
 
 def in_structure(node: yaml.Node, loc: Loc = (), above: tuple[int, ...] = ()) -> Iterator[Fault]:
-    """Repeated keys, keys that are not text, truth values (no key of a task takes one), scalars that cannot be read."""
+    """Repeated keys, keys that are not text, truth values (few keys take one), scalars that cannot be read."""
     line = node.start_mark.line + 1
     if id(node) in above:
         yield Fault(line, f"{spell(loc)} contains itself: take the alias (*) out")
@@ -144,7 +157,7 @@ def in_structure(node: yaml.Node, loc: Loc = (), above: tuple[int, ...] = ()) ->
 
 
 def _in_scalar(node: yaml.ScalarNode, loc: Loc, line: int) -> Iterator[Fault]:
-    if node.tag == _YAML + "bool":
+    if node.tag == _YAML + "bool" and loc[:2] not in _MAY_BE_TRUE:
         told = f"YAML reads it as true or false: put it in quotes if you mean the word, e.g. '{node.value}'"
         yield Fault(line, f"{spell(loc)} is {node.value}, and {told}")
         return
@@ -229,7 +242,7 @@ def _unknown(loc: Loc) -> str:
 def _keys(section: Loc) -> list[str]:
     """The keys that may stand in a section of the file."""
     names = [step for step in section if isinstance(step, str)]
-    model = _MODELS.get(names[-1] if names else "")
+    model = MindBudget if names[:-1] == ["budget", "roles"] else _MODELS.get(names[-1] if names else "")
     return list(model.model_fields) if model else []
 
 
@@ -254,6 +267,7 @@ def in_templates(root: yaml.Node, task: Task) -> Iterator[Fault]:
             line = line_of(root, (key,))
             yield Fault(line, f"{key} is {template[:60]!r}, {reason}: write e.g. {EXAMPLES[key]}")
     numbers: list[tuple[Loc, Any]] = [(("budget", key), value) for key, value in task.budget]
+    numbers += [(("budget", "roles", role, key), value) for role, of in task.budget.roles.items() for key, value in of]
     for loc, value in [*numbers, (("compute", "memory_gb"), task.compute.memory_gb)]:
         if isinstance(value, float) and not math.isfinite(value):
             yield Fault(line_of(root, loc), f"{spell(loc)} is not finite: write e.g. {EXAMPLES[str(loc[-1])]}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from agents import registry
 from protocol.brief import Source, Task
 from protocol.errors import BadInput
 from services import base_model, task_faults
@@ -21,13 +22,14 @@ EXAMPLE_TASK = "examples/dates/task.yaml"
 _MOST_FAULTS = 10
 
 
-def load_task(path: Path, data: Path | None = None) -> Task:
-    """The task in the file at `path`; `data` is the folder that `--data` gave.
+def load_task(path: Path, data: Path | None = None, text: str | None = None, *, here: bool = False) -> Task:
+    """The task in the file at `path`, or in `text` as if it stood there; `data` is the folder that `--data` gave.
+    With `here`, what its scorer needs must be on this machine.
 
     Raises `BadInput`: one line a fault, `FILE:LINE: what is wrong with which value: what to write instead`.
     `base_model` stays as it was given (a path relative to the file, or a Hub id).
     """
-    root = _compose(path, _read(path))
+    root = _compose(path, _read(path) if text is None else text)
     _refuse(path, list(task_faults.in_structure(root)))
     try:
         task = Task.model_validate(yaml.constructor.SafeConstructor().construct_document(root))
@@ -36,8 +38,9 @@ def load_task(path: Path, data: Path | None = None) -> Task:
         raise
     except yaml.YAMLError as error:
         raise BadInput(_syntax(path, error)) from error
-    faults = [*task_faults.in_templates(root, task), *in_metric(root, task, path.parent)]
+    faults = [*task_faults.in_templates(root, task), *in_metric(root, task, path.parent, here)]
     faults += _missing_files(root, task, path.parent, data)
+    faults += _unknown_roles(root, task)
     faults += in_columns(root, task, path.parent, data)
     missing_model = base_model.fault(task.base_model, path.parent)
     if missing_model:
@@ -94,7 +97,8 @@ def _missing_files(root: yaml.Node, task: Task, folder: Path, data: Path | None)
     """Files that the task names and that are not there. A `file` beside a `dataset` matters only with `--data`."""
     faults: list[Fault] = []
     places: list[tuple[tuple[str | int, ...], Source]] = [(("data", i), s) for i, s in enumerate(task.data)]
-    places += [(("eval", "dev"), task.eval.dev), (("eval", "test"), task.eval.test)]
+    if task.eval:
+        places += [(("eval", "dev"), task.eval.dev), (("eval", "test"), task.eval.test)]
     for loc, source in places:
         key = "generator" if source.generator else "file"
         name = source.generator or source.file
@@ -105,6 +109,19 @@ def _missing_files(root: yaml.Node, task: Task, folder: Path, data: Path | None)
         told = f"{task_faults.spell((*loc, key))} is {name!r}, and no such file is in {looked}: {remedy}"
         faults.append(Fault(line_of(root, (*loc, key)), told))
     return faults
+
+
+def _unknown_roles(root: yaml.Node, task: Task) -> list[Fault]:
+    """Budgets of roles that are not installed: they would bound nobody."""
+    known = registry.names() if task.budget.roles else []
+    return [
+        Fault(
+            line_of(root, ("budget", "roles", role)),
+            f"budget.roles.{role}: there is no such role: write one of {', '.join(known)}",
+        )
+        for role in task.budget.roles
+        if role not in known
+    ]
 
 
 def _refuse(path: Path, faults: list[Fault]) -> None:

@@ -12,6 +12,7 @@ from protocol.bus import Bus
 from services.bus_server import BusServer, Connection
 
 os.environ["POSTDOCS_TRACK"] = "none"  # runs of the tests leave nothing in the store of whoever runs them
+os.environ["POSTDOCS_MCP"] = ""  # and start none of their MCP servers
 
 
 @pytest.fixture

@@ -65,6 +65,21 @@ def find(examples: Sequence[Example], threshold: float = THRESHOLD, seed: int = 
     return Duplicates(tuple(exact), tuple(sorted(near)), min(total, round(estimate)), examined, note)
 
 
+def original(examples: Sequence[Example], position: int) -> int | None:
+    """Which earlier row this one repeats, or repeats most nearly; None where none is comparable. Linear."""
+    mine = examples[position]
+    digits, shingles = _DIGITS.findall(mine.key), _shingles(mine.key)
+    best, nearest = 0.0, None
+    for other in range(position):
+        one = examples[other]
+        if one.answer_key != mine.answer_key or _DIGITS.findall(one.key) != digits:
+            continue
+        similarity = _jaccard(shingles, _shingles(one.key))
+        if similarity > best:
+            best, nearest = similarity, other
+    return nearest
+
+
 def _comparable(examples: Sequence[Example], positions: Sequence[int]) -> list[list[int]]:
     """The rows in groups of the same answer and digits: only within one can there be near duplicates."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)

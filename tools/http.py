@@ -68,16 +68,18 @@ class Http:
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seconds: float = SECONDS
     most_bytes: int = BYTES
+    again: tuple[int, ...] = AGAIN
+    """Statuses upon which is asked again."""
     resolve: Resolve = resolve
 
     async def get(self, url: str, params: Mapping[str, Any] | None = None, **headers: str) -> Answer:
-        """The answer, redirects followed, any status below 500 and but 429. Raises `ToolFault`."""
+        """The answer, redirects followed, any status but those of `again`. Raises `ToolFault`."""
         query = {name: value for name, value in (params or {}).items() if value is not None}
         target = str(httpx2.URL(url, params=query)) if query else url
         wait = 0.5
         for attempt in range(1, TRIES + 1):
             answer = await self._follow(target, headers)
-            if answer.status not in AGAIN:
+            if answer.status not in self.again:
                 return answer
             if attempt < TRIES:
                 pause = _asked(answer, wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def write(path: Path, records: Iterable[Mapping[str, object]]) -> str:
     lines = [json.dumps(record, ensure_ascii=False, default=str) + "\n" for record in records]
     data = "".join(lines).encode("utf-8", errors="backslashreplace")  # lone surrogates have no UTF-8
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     with partial.open("wb") as file:
         file.write(data)
         file.flush()

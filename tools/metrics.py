@@ -112,24 +112,24 @@ def cut(text: str, stops: Sequence[str]) -> str:
 
 
 def load(metric: str, folder: Path) -> Metric:
-    """The metric that a task names. `folder` is what `python:…` and `command:…` are relative to.
+    """The metric that a task names. `folder` is what `python:…` and `grader:…` are relative to.
 
-    Raises MetricError. A `command:` metric starts its command at every call: use `score_all` for many.
+    Raises MetricError. A `grader:` metric starts its program at every call: use `score_all` for many.
     """
     if metric in BUILT_IN:
         return BUILT_IN[metric]
     if metric.startswith("python:"):
         return _load_python(metric, folder)
-    if metric.startswith("command:"):
+    if metric.startswith("grader:"):
         return lambda prediction, expected, row: _run_command(metric, folder, [prediction], [expected], [row])[0]
     known = ", ".join(BUILT_IN)
-    raise MetricError(metric, "it is not known", f"use {known}, python:module:function or command:…")
+    raise MetricError(metric, "it is not known", f"use {known}, python:module:function or grader:…")
 
 
 def score_all(
     metric: str, folder: Path, predictions: Sequence[str], expected: Sequence[str], rows: Sequence[Row]
 ) -> list[float]:
-    """The scores of many predictions, in order. A `command:` metric is started once.
+    """The scores of many predictions, in order. A `grader:` metric is started once.
 
     An item on which the metric raises an error scores 0. Raises MetricError, or what the metric raised on the first
     item when it did so on every one.
@@ -138,7 +138,7 @@ def score_all(
         raise ValueError(f"{len(predictions)} predictions, {len(expected)} expected, {len(rows)} rows: not one to one")
     if not predictions:
         return []
-    if metric.startswith("command:"):
+    if metric.startswith("grader:"):
         return _run_command(metric, folder, predictions, expected, rows)
     return _score_each(metric, load(metric, folder), list(zip(predictions, expected, rows, strict=True)))
 
@@ -269,7 +269,7 @@ def _run_command(
     metric: str, folder: Path, predictions: Sequence[str], expected: Sequence[str], rows: Sequence[Row]
 ) -> list[float]:
     """One run for all items: JSONL {prediction, expected, row} on standard input, a number a line on its output."""
-    command = shlex.split(metric.removeprefix("command:"))
+    command = shlex.split(metric.removeprefix("grader:"))
     items = zip(predictions, expected, rows, strict=True)
     lines = [json.dumps({"prediction": p, "expected": e, "row": dict(r)}, default=str) for p, e, r in items]
     try:
@@ -278,10 +278,10 @@ def _run_command(
             encoding="utf-8", timeout=COMMAND_TIMEOUT_SECONDS,
         )  # fmt: skip
     except (OSError, IndexError, subprocess.TimeoutExpired) as error:
-        raise MetricError(metric, f"the command cannot be run: {error}", f"try it in {folder}") from error
+        raise MetricError(metric, f"the program cannot be run: {error}", f"try it in {folder}") from error
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["(it said nothing)"])[-1]
-        raise MetricError(metric, f"the command ended with {done.returncode}: {said}", f"try it in {folder}")
+        raise MetricError(metric, f"the program ended with {done.returncode}: {said}", f"try it in {folder}")
     scores = [_in_range(metric, line) for line in done.stdout.split()]
     if len(scores) != len(lines):
         raise MetricError(metric, f"{len(lines)} items in, {len(scores)} numbers out", "print one number a line")

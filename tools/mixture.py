@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,29 @@ def mix(candidates: Iterable[Ingredient], seed: int) -> list[Ingredient]:
     mixed = list(once.values())
     random.Random(seed).shuffle(mixed)
     return mixed
+
+
+def weigh(mixed: Sequence[Ingredient], weights: Mapping[str, float], cap: int | None = None) -> list[Ingredient]:
+    """So many of each source that they stand in proportion to `weights`, and are `cap` in all at most.
+
+    No row is repeated: the source that is scarcest for its weight decides how many there are of the others. Without
+    weights only `cap` holds. A source without a weight is left out. The order stays.
+    """
+    if not weights:
+        return list(mixed[:cap])
+    there = Counter(one.source for one in mixed if weights.get(one.source, 0.0) > 0)
+    if not there:
+        return []
+    total = sum(weights[name] for name in there)
+    rows = min(count * total / weights[name] for name, count in there.items())
+    rows = rows if cap is None else min(rows, cap)
+    left = {name: max(1, int(rows * weights[name] / total + 1e-6)) for name in there}
+    taken: list[Ingredient] = []
+    for one in mixed:
+        if left.get(one.source, 0) > 0:
+            left[one.source] -= 1
+            taken.append(one)
+    return taken
 
 
 def write(path: Path, mixed: Sequence[Ingredient]) -> Mixture:

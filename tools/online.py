@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
+from tools import hub_client
 from tools.code.github import GITHUB, RAW
+from tools.hub import viewer
+from tools.hub.docs import found as documentation
+from tools.hub.inspect_dataset import Valid
+from tools.hub.services import INSTEAD, hub_token
 from tools.papers import arxiv, hub
 from tools.papers import semantic_scholar as scholar
 from tools.papers.services import ARXIV_PAGES, SEMANTIC_SCHOLAR
@@ -17,6 +23,10 @@ from tools.web.engines import NONE, engine, hits
 SECONDS = 45.0
 PAPER = "1706.03762"
 """A paper that every service knows."""
+MODEL, DATASET = "openai-community/gpt2", "cornell-movie-review-data/rotten_tomatoes"
+"""Open to everybody, and small."""
+SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z])")
+"""What follows the first one is advice for a mind."""
 
 
 class Check(NamedTuple):
@@ -30,7 +40,11 @@ async def checks() -> list[Check]:
     asked: dict[str, Callable[[], Awaitable[str]]] = {
         "arXiv": _arxiv,
         "arXiv full text": _pages,
+        "Hugging Face Hub": _repositories,
+        "Hugging Face token": _token,
+        "Hugging Face docs": _documentation,
         "Hugging Face papers": _hub,
+        "datasets server": _datasets,
         "Semantic Scholar": _scholar,
         "web search": _web,
         "GitHub": _github,
@@ -44,7 +58,7 @@ async def _try(name: str, call: Callable[[], Awaitable[str]]) -> Check:
         async with asyncio.timeout(SECONDS):
             return Check(name, "ok", await call())
     except ToolFault as error:
-        return Check(name, "missing", str(error))
+        return Check(name, "missing", SENTENCE.split(str(error))[0].rstrip("."))
     except TimeoutError:
         return Check(name, "missing", f"no answer within {SECONDS:.0f} s")
 
@@ -62,6 +76,29 @@ async def _pages() -> str:
 async def _hub() -> str:
     info = await hub.ask(lambda api: api.paper_info(PAPER))
     return f"answers ({info.id})"
+
+
+async def _repositories() -> str:
+    info = await hub_client.ask(lambda api: api.model_info(MODEL), INSTEAD)
+    return f"answers ({info.id})"
+
+
+async def _token() -> str:
+    """Who it belongs to; whether it may write is not asked."""
+    token = hub_token()
+    if token is None:
+        raise ToolFault("none is set: no gated datasets, no `postdocs push`; `hf auth login`, or set HF_TOKEN")
+    who = await hub_client.ask(lambda api: api.whoami(), INSTEAD, token=token)
+    return f"is of {who['name']}"
+
+
+async def _documentation() -> str:
+    return f"answers ({len(await documentation('GRPO trainer', 'trl'))} passages)"
+
+
+async def _datasets() -> str:
+    valid = await viewer.ask("/is-valid", DATASET, {}, Valid)
+    return f"answers ({DATASET}: {'rows are shown' if valid.viewer else 'no rows'})"
 
 
 async def _scholar() -> str:

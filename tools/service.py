@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
-from tools.http import BYTES, SECONDS, Answer, Http, Unreachable
+from tools.http import AGAIN, BYTES, SECONDS, Answer, Http, Unreachable
 from tools.tool import ToolFault
 
 Shape = TypeVar("Shape")
@@ -42,6 +42,8 @@ class Service:
     """How the key is given: `header: scheme + key`."""
     seconds: float = SECONDS
     most_bytes: int = BYTES
+    again: tuple[int, ...] = AGAIN
+    """Statuses upon which is asked again."""
 
     @property
     def base(self) -> str:
@@ -58,10 +60,16 @@ class Service:
         where = url.netloc.decode()
         trusted = frozenset({where}) if base != self.default else frozenset()
         given = {f"{url.scheme}://{where}": {self.header: self.scheme + self.secret}} if self.secret else {}
-        return Http(trusted=trusted, credentials=given, seconds=self.seconds, most_bytes=self.most_bytes)
+        return Http(
+            trusted=trusted,
+            credentials=given,
+            seconds=self.seconds,
+            most_bytes=self.most_bytes,
+            again=self.again,
+        )
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None, **headers: str) -> Answer:
-        """The answer, whatever its status below 500 but 429. Raises `ToolFault`, which says what to do instead."""
+        """The answer, whatever its status but those of `again`. Raises `ToolFault`, which says what to do instead."""
         try:
             return await self.http.get(self.base + path, params, **headers)
         except Unreachable as error:

@@ -25,6 +25,10 @@ class ToolFault(Exception):
     """A tool could not do what it was asked; the text tells the mind what was wrong and what it can do instead."""
 
 
+async def _unsaid(message: Message) -> None:
+    """Where there is no journal."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a tool may work with: the request that is being answered, the run's folder, and the other services."""
@@ -33,6 +37,11 @@ class Desk:
     folder: Path
     task_folder: Path
     ask: Callable[[str, Message], Awaitable[Message]]
+    say: Callable[[Message], Awaitable[None]] = _unsaid
+    """Puts something into the journal."""
+    role: str = ""
+    model: str = ""
+    """Who uses the tool, and thinks with what: for what is to be told of it later."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from agents.role import Ask
 from protocol.critique import Critique, CritiqueRequest
 from protocol.experiment import Directive, DirectiveKind, Strategy
 from protocol.message import Part
+from protocol.score import UnpairedTest
 
 
 class CritiqueForm(Part):
@@ -28,7 +29,8 @@ class CritiqueForm(Part):
 def tell(request: CritiqueRequest) -> str:
     """The experiment, how it compares, and the state of the run."""
     scored = request.scored
-    paired = scored.against(request.digest.incumbent or "") if scored else None
+    test = scored.compared(request.digest.incumbent or "") if scored else None
+    kind = "Unpaired" if isinstance(test, UnpairedTest) else "Paired"
     answers = "\n".join(
         f"- {prompt!r} → {got!r}, expected {want!r}" for prompt, want, got in (scored.answers if scored else ())
     )
@@ -39,7 +41,7 @@ def tell(request: CritiqueRequest) -> str:
         f"Hypothesis: {request.entry.experiment.hypothesis}",
         digest.one(request.entry),
         f"Score: {scored.score if scored else 'it left no model'}",
-        f"Paired test: {paired.model_dump_json() if paired else 'none'}",
+        f"{kind} test: {test.model_dump_json() if test else 'none'}",
         f"Some of its answers on dev:\n{answers}" if answers else "",
         "Is it real, and what now?",
     ]

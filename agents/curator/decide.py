@@ -32,7 +32,7 @@ class Decision:
             self.rejected.append(Rejection(source=one.name, fault=fault, rows=count, whole=rows is None, reason=reason))
 
 
-def decide(sources: Sequence[Measured], plan: EvalPlan) -> Decision:
+def decide(sources: Sequence[Measured], plan: EvalPlan | None) -> Decision:
     """The decision on all sources that could be read."""
     decision = Decision()
     usable = [one for one in sources if not _whole(one, decision, plan)]
@@ -58,7 +58,7 @@ def is_mislabelled(one: Measured) -> bool:
     return one.noise is not None and one.noise.low > NOISE
 
 
-def _whole(one: Measured, decision: Decision, plan: EvalPlan) -> bool:
+def _whole(one: Measured, decision: Decision, plan: EvalPlan | None) -> bool:
     """Reject a source that is unusable as a whole. True where it was."""
     test = one.overlap.test_exact + one.overlap.test_near
     licence = (one.source.license or "").strip().casefold()
@@ -73,7 +73,7 @@ def _whole(one: Measured, decision: Decision, plan: EvalPlan) -> bool:
     return True
 
 
-def _drop_rows(one: Measured, plan: EvalPlan) -> tuple[list[int], list[tuple[Fault, str, int]]]:
+def _drop_rows(one: Measured, plan: EvalPlan | None) -> tuple[list[int], list[tuple[Fault, str, int]]]:
     """The positions that are kept, and (fault, reason, rows) of those that are not."""
     overlapping = set(one.overlap.drop)
     context = one.ruler.context

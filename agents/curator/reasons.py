@@ -7,7 +7,7 @@ from protocol.brief import EvalPlan, Source
 from tools.profile import Measured
 
 
-def leaking(one: Measured, plan: EvalPlan) -> str:
+def leaking(one: Measured, plan: EvalPlan | None) -> str:
     """How many rows stand in test and in dev, and whether that was to be expected."""
     rows, overlap = len(one.examples), one.overlap
     test, dev = overlap.test_exact + overlap.test_near, overlap.dev_exact + overlap.dev_near
@@ -19,7 +19,7 @@ def leaking(one: Measured, plan: EvalPlan) -> str:
             f" ({overlap.test_exact} exactly, {overlap.test_near} by a shared run of 8 words)" + ", a trace" * trace
         )
     if dev:
-        expected = ", which is drawn from the same rows" if same_rows(one.source, plan.dev) else ""
+        expected = ", which is drawn from the same rows" if plan is not None and same_rows(one.source, plan.dev) else ""
         parts.append(
             f"also in dev{expected}: {dev} rows"
             f" ({overlap.dev_exact} exactly, {overlap.dev_near} by a shared run of 8 words)"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agents.curator.form import FORM, PROFILE_SOURCES, SAMPLE_ROWS
+from agents.curator.form import FORM
 from agents.curator.playbook import curate
+from agents.curator.tools import TOOLS
 from agents.prompts import prompt
 from agents.role import Role
 from protocol.data import CurateRequest
@@ -14,5 +15,5 @@ ROLE = Role(
     playbook={CurateRequest: curate},
     prompt=prompt("agents.curator"),
     forms={CurateRequest: FORM},
-    tools=(PROFILE_SOURCES, SAMPLE_ROWS),
+    tools=TOOLS,
 )

@@ -9,12 +9,15 @@ from protocol.data import Contamination, Mixture, Rejection
 from tools.profile import Measured
 
 
-def summary(measured: Sequence[Measured], decision: Decision, mixture: Mixture, contamination: Contamination) -> str:
-    """Rows by source, what was left out, what stands in several sources, unknown licences, and the verdict."""
+def summary(
+    measured: Sequence[Measured], decision: Decision, mixture: Mixture, contamination: Contamination, surplus: int
+) -> str:
+    """Rows by source, what was left out, what stands in several sources, unknown licences, and the verdict. `surplus`:
+    rows that weights and cap have left out."""
     taken = ", ".join(f"{name} {rows:,}" for name, rows in mixture.weights.items())
     parts = [f"{mixture.rows:,} rows to train on ({taken})"]
     parts += [_rejected(one) for one in decision.rejected]
-    shared = sum(map(len, decision.kept.values())) - mixture.rows
+    shared = sum(map(len, decision.kept.values())) - mixture.rows - surplus
     if shared:
         parts.append(
             f"{shared:,} rows stand in more than one source, or overlapped at the last check, and were left out"

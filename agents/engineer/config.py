@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from agents.engineer import metric_files
+from agents.engineer.fitted import fitted
 from agents.engineer.plan import Recipe, View
 from protocol.experiment import Experiment
 from protocol.job import JobSpec, Needs
@@ -112,12 +113,13 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
         task = view.request.task
         texts |= metric_files.metric_files(task.metric, Path(view.request.task_folder))
     head = f"# {experiment.id}: {experiment.hypothesis}\n"
+    config = fitted(view, config)
     texts["config.yaml"] = head + yaml.safe_dump(config, sort_keys=False)
     return JobSpec(
         files=texts,
         argv=(script, "--config", "config.yaml"),
         output="model",
-        reads=(str(config["model_name_or_path"]), view.request.mixture.path),
+        reads=(str(config["model_name_or_path"]), *view.request.mixture.paths),
         seconds=experiment.seconds,
         grace=GRACE_SECONDS + 2 * transfer_seconds(view),
         needs=needs(view),

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agents import digest
-from agents.engineer import own_script
+from agents.engineer.own_experiment import Own, flaws, must_be_open, proposal, tried
 from agents.engineer.plan import View
 from agents.engineer.playbook import propose
+from agents.engineer.script_tools import BENCH, MIN_SECONDS
 from agents.engineer.strategies import PLANS
-from agents.engineer.tools import SHOW_SCRIPT, SIGNATURE
-from agents.form import BadForm, Form
+from agents.engineer.tools import LIBRARY_SOURCE, SHOW_SCRIPT, SIGNATURE
+from agents.engineer.workspace import Workspace
+from agents.form import BadForm, Form, Unfit
 from agents.role import Ask
-from protocol.errors import WrongAnswer
-from protocol.experiment import AbortCriterion, Experiment, Proposal, Proposals, ProposeRequest, Strategy, Value
-from protocol.job import JobSpec
+from protocol.experiment import Proposals, ProposeRequest, Strategy, Value
 from protocol.message import Part
-from protocol.preflight import Preflight, PreflightRequest
 from tools.code import CODE
-
-MIN_SECONDS = 8.0
-FLAWS = 12
-"""Told at a time."""
+from tools.hub import HUB_BUILDING
+from tools.sizing.tool import SIZE_TRAINING
+from tools.tool import ToolFault
 
 
 class OwnScript(Part):
     """A training script of one's own."""
 
-    text: str
-    """Python, run as `python train.py --config config.yaml`."""
+    file: str | None = None
+    """Its name in the workspace, …"""
+    text: str | None = None
+    """… or all of it. Python, run as `python train.py --config config.yaml`."""
     numbers: dict[str, Value] = {}
     """What the experiment varies; added to `config.yaml`. Not the weights, the rows or the output: these are set."""
     seconds: Annotated[float, Field(ge=MIN_SECONDS)]
     """Device time, loading and saving included."""
     parent: str | None = None
     """The experiment whose weights it starts from; None for the base model."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.file is None) == (self.text is None):
+            raise ValueError("name the script's `file` in the workspace, or give its `text`")
+        return self
 
 
 class EngineerForm(Part):
@@ -61,6 +68,7 @@ def tell(request: ProposeRequest) -> str:
             f"# What is known\n{found}",
             f"# Data\n{mixture.rows} rows at {mixture.path} (prompt, completion, answer, row); prompts up to "
             f"{mixture.prompt_tokens_max} tokens, answers up to {mixture.answer_tokens_max}.",
+            *(f"The same as {one.format}: {one.rows} rows at {one.path}." for one in mixture.converted),
             digest.digest(request.digest),
             f"# The user says\n{told}" if told else "",
             f"# Directive\n{directive.kind} {directive.strategy or ''}: {directive.reason}",
@@ -71,9 +79,7 @@ def tell(request: ProposeRequest) -> str:
 
 async def complete(request: ProposeRequest, filled: EngineerForm, ask: Ask) -> Proposals:
     """The proposals. Raises `BadForm` for a closed strategy, and for a script that fails its checks."""
-    closed = request.digest.strategies_closed
-    if filled.strategy in closed:
-        raise BadForm(f"{filled.strategy} is closed ({closed[filled.strategy]}): take another")
+    must_be_open(request, filled.strategy)
     if filled.script is None:
         return await _by_search(request, filled, ask)
     return await _by_script(request, filled, filled.script, ask)
@@ -92,44 +98,26 @@ async def _by_search(request: ProposeRequest, filled: EngineerForm, ask: Ask) ->
 
 
 async def _by_script(request: ProposeRequest, filled: EngineerForm, script: OwnScript, ask: Ask) -> Proposals:
-    view = View(request)
-    fixed = [name for name in own_script.FIXED if name in script.numbers]
-    if fixed:
-        raise BadForm(f"leave {', '.join(fixed)} out of `numbers`: the crew sets it")
-    if script.seconds > request.digest.seconds_left:
-        raise BadForm(f"it takes {script.seconds:.0f} s and {request.digest.seconds_left:.0f} s are left")
-    if script.parent is not None and script.parent not in view.by_id:
-        raise BadForm(f"there is no experiment {script.parent!r}, only {', '.join(view.by_id) or 'none yet'}")
-    experiment = Experiment(
-        id=f"{filled.strategy.replace('_', '-')}-{view.number(filled.strategy)}",
-        strategy=filled.strategy,
-        hypothesis=filled.hypothesis,
-        recipe=script.numbers,
-        parent=script.parent,
-        seed=request.seed,
-        decoding=request.decoding,
-        abort=PLANS[filled.strategy].abort if filled.strategy in PLANS else AbortCriterion(),
-        seconds=script.seconds,
+    """Raises `BadForm` for what cannot be an experiment, `Unfit` with what its trial has found."""
+    text = _text(script, Path(request.folder))
+    made = proposal(
+        request, Own(filled.strategy, text, script.numbers, script.seconds, script.parent, filled.hypothesis)
     )
-    job = own_script.job(view, experiment, script.text, script.numbers)
-    trial = job
-    if script.parent is not None and view.by_id[script.parent].model is None:  # it still trains
-        trial = own_script.on_base_weights(view, experiment, script.text, script.numbers)
-    proposal = Proposal(experiment=experiment, job=job)
-    await _check(request, experiment.id, trial, ask)
-    return Proposals(proposals=(proposal,), reason=filled.hypothesis)
+    found = await tried(request, made, ask)
+    if found.flaws:
+        raise Unfit(f"the script is not fit to be queued:\n{flaws(found)}")
+    return Proposals(proposals=(made,), reason=filled.hypothesis)
 
 
-async def _check(request: ProposeRequest, experiment: str, trial: JobSpec, ask: Ask) -> None:
-    """Have it tried on the executor. Raises `BadForm` with what was found."""
-    question = PreflightRequest(experiment=experiment, spec=trial, folder=request.folder)
-    answer = await ask("preflight", question)
-    if not isinstance(answer, Preflight):
-        raise WrongAnswer("preflight", "preflight", answer.type)
-    if answer.flaws:
-        told = "\n".join(f"- {flaw.stage}: {flaw.told}" for flaw in answer.flaws[:FLAWS])
-        raise BadForm(f"the script is not fit to be queued:\n{told}")
+def _text(script: OwnScript, folder: Path) -> str:
+    """What is tried is what is queued: it is read once."""
+    if script.text is not None:
+        return script.text
+    try:
+        return Workspace(folder).read(script.file or "")
+    except ToolFault as error:
+        raise BadForm(str(error)) from error
 
 
-TOOLS = (SHOW_SCRIPT, SIGNATURE, *CODE)
+TOOLS = (SHOW_SCRIPT, *BENCH, SIGNATURE, LIBRARY_SOURCE, *CODE, *HUB_BUILDING, SIZE_TRAINING)
 FORM = Form(EngineerForm, tell, complete, tuple(tool.name for tool in TOOLS))

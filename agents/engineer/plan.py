@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from protocol.experiment import AbortCriterion, Entry, Experiment, ProposeRequest, Value
 from protocol.job import JobSpec
 from protocol.score import Score
+from tools.sizing import architecture, lookup
+from tools.sizing.architecture import Architecture
 
 Recipe = dict[str, Value]
 DEAD = ("failed", "killed", "cancelled")
@@ -35,8 +38,18 @@ class View:
 
     @property
     def parameters(self) -> float:
-        """Of the base model; a small model's count where the config does not tell."""
-        return float(self.request.model.parameters or 1_000_000)
+        """Of the base model; a small model's count where nobody knows it."""
+        known = self.request.model.parameters or (architecture.parameters(self.shape) if self.shape else None)
+        return float(known or 1_000_000)
+
+    @cached_property
+    def shape(self) -> Architecture | None:
+        """Of the base model; None where its config is not on this machine, or of a family that is not known."""
+        config = lookup.nearby(self.request.base_model, Path(self.request.task_folder))
+        try:
+            return architecture.read(config) if config is not None else None
+        except architecture.Unsized:
+            return None
 
     @property
     def training_seconds(self) -> float:

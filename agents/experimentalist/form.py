@@ -12,6 +12,7 @@ from agents.form import BadForm, Form
 from agents.role import Ask
 from protocol.message import Part
 from protocol.schedule import DiagnoseRequest, Diagnosis, Schedule, ScheduleRequest, Slot
+from tools.sizing.tool import SIZE_TRAINING
 from tools.tool import untrusted
 
 EVIDENCE = 20
@@ -97,4 +98,4 @@ def _choices(request: DiagnoseRequest) -> list[Remedy]:
 
 
 SCHEDULE = Form(ScheduleForm, tell, complete)
-DIAGNOSIS = Form(DiagnoseForm, tell_failure, complete_diagnosis)
+DIAGNOSIS = Form(DiagnoseForm, tell_failure, complete_diagnosis, (SIZE_TRAINING.name,))

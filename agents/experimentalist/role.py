@@ -9,6 +9,7 @@ from agents.experimentalist.schedule import schedule
 from agents.prompts import prompt
 from agents.role import Role
 from protocol.schedule import DiagnoseRequest, RungCheck, ScheduleRequest
+from tools.sizing.tool import SIZE_TRAINING
 
 ROLE = Role(
     name="experimentalist",
@@ -16,4 +17,5 @@ ROLE = Role(
     playbook={ScheduleRequest: schedule, RungCheck: check, DiagnoseRequest: diagnose},
     prompt=prompt("agents.experimentalist"),
     forms={ScheduleRequest: SCHEDULE, DiagnoseRequest: DIAGNOSIS},
+    tools=(SIZE_TRAINING,),
 )

@@ -15,6 +15,7 @@ from agents.role import Ask
 from protocol.message import Part
 from protocol.research import Citation, Review, ReviewRequest, Technique
 from tools.arguments import Arguments
+from tools.hub import HUB_SOURCES
 from tools.papers import LITERATURE
 from tools.tool import Desk, Tool
 from tools.web import WEB
@@ -96,5 +97,5 @@ def _of(entry: object) -> tuple[Citation, ...]:
     return tuple(Citation(title=c.title, authors=c.authors, year=c.year, arxiv=c.arxiv) for c in cited)
 
 
-TOOLS = (SEARCH_KNOWLEDGE, *LITERATURE, *WEB)
+TOOLS = (SEARCH_KNOWLEDGE, *LITERATURE, *WEB, *HUB_SOURCES)
 FORM = Form(ReviewForm, tell, complete, tuple(tool.name for tool in TOOLS))

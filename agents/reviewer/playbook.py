@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from agents.reviewer.knowledge import Hit, KnowledgeEntry, search
 from agents.role import Ask
+from protocol.benchmark import kind_of
 from protocol.brief import Task
 from protocol.research import Citation, ModelFacts, Review, ReviewRequest, Technique
+from tools.sizing import lookup
 
 PER_STRATEGY = 3
 SMALL_MODEL = 100_000_000
@@ -46,32 +48,18 @@ def model_facts(folder: Path) -> ModelFacts:
     architectures = config.get("architectures") or ["unknown"]
     return ModelFacts(
         architecture=str(architectures[0]),
-        parameters=_parameters(folder),
+        parameters=lookup.stored_parameters(folder),
         context=config.get("max_position_embeddings"),
         vocabulary=config.get("vocab_size"),
     )
-
-
-def _parameters(folder: Path) -> int | None:
-    """Counted from the headers of the safetensors files: 8 bytes of length, then JSON with every shape."""
-    total = 0
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                size = 1
-                for length in tensor["shape"]:
-                    size *= length
-                total += size
-    return total or None
 
 
 def _questions(task: Task, facts: ModelFacts) -> list[Question]:
     """What to search for, in which families of the knowledge base, and why the finds fit."""
     small = facts.parameters is not None and facts.parameters < SMALL_MODEL
     size = "small model, full fine-tuning" if small else "large model, little GPU memory"
-    checked = f"the metric {_metric_says(task)}, so it can be the reward"
+    reward = "so it can be no reward" if kind_of(task.metric) else "so it can be the reward"
+    checked = f"the metric {_metric_says(task)}, {reward}"
     return [
         Question(
             f"supervised fine-tuning on given answers: {task.goal}", "it comes with answers to learn from", ("sft",)
@@ -92,6 +80,8 @@ def _questions(task: Task, facts: ModelFacts) -> list[Question]:
 
 
 def _metric_says(task: Task) -> str:
+    if kind_of(task.metric):
+        return f"{task.metric} is a benchmark, which prompts and scores by itself"
     return f"{task.metric.replace('_', ' ')} is checked by code"
 
 

@@ -1,4 +1,5 @@
-"""verify: no more jobs; the sealed test split is opened once, for the model that ships."""
+"""verify: no more jobs; the sealed test split is opened once, for the model that ships. Then what rebuilds it is
+written, by the scorer too, since the test split goes into it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from graph.context import CrewContext
 from graph.nodes.experimentalist import stop_job
 from graph.nodes.floor import BASE, answer_decoding, bank_floor
 from graph.state import CrewState
+from protocol.bundle import Bundled, BundleRequest
 from protocol.score import Scored, ScoreRequest
 
 STOP_SECONDS = 5.0
@@ -26,6 +28,7 @@ async def verify(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
         split="test",
     )
     await context.consult("scorer", request, Scored, "final")
+    await context.consult("scorer", BundleRequest(candidate=name), Bundled, name)
     return {"messages": context.dialogue()}
 
 

@@ -46,7 +46,8 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
 
     role = registry.load(role_name)
     async with open_journal(await find_anywhere(runs_dir, name, bus)) as journal:
-        question = wrap(await _question(journal, role_name, text), run=journal.run, sender="user", recipient=role_name)
+        asked = await question_about(journal, role_name, text)
+        question = wrap(asked, run=journal.run, sender="user", recipient=role_name)
         await journal.append(question)
 
         async def say(message: Message) -> None:
@@ -62,7 +63,7 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     return reply.text
 
 
-async def _question(journal: Journal, role: str, text: str) -> Question:
+async def question_about(journal: Journal, role: str, text: str) -> Question:
     """Everything that the role needs to know, from the journal. Raises `BadInput` for a run that has not begun."""
     from protocol.errors import BadInput
     from protocol.ledger import Ledger

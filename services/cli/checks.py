@@ -42,7 +42,16 @@ class Finding(NamedTuple):
 
 def all_checks(runs_dir: Path) -> list[Finding]:
     findings = [_python(), _packages(), *_extras(), _bus(), _device()]
-    return [*findings, _disk(runs_dir), _memory(), _sandbox(), _backends(), _models(), _writeable(runs_dir)]
+    return [*findings, _disk(runs_dir), _memory(), _sandbox(), _backends(), _models(), _mcp(), _writeable(runs_dir)]
+
+
+def online_checks() -> list[Finding]:
+    """The services that the roles' tools ask, tried out. The crew can do without any of them."""
+    try:
+        from tools.online import checks
+    except ImportError as error:
+        return [Finding("online", "missing", f"no {error.name} here: pip install 'postdocs[agents]'")]
+    return [Finding(*check) for check in asyncio.run(checks())]
 
 
 def _python() -> Finding:
@@ -162,6 +171,24 @@ def _models() -> Finding:
     named = [name for name in MODEL_KEYS if os.environ.get(name)]
     told = f"set: {', '.join(named)}" if named else "no key is set; the playbook needs none"
     return Finding("models", "ok", told)
+
+
+def _mcp() -> Finding:
+    """Only names, of servers, roles and variables; no server is started or asked."""
+    from protocol.errors import BadInput
+    from tools.mcp import config
+
+    try:
+        servers = config.configured()
+    except BadInput as error:
+        return Finding("mcp", "failed", str(error))
+    if not servers:
+        return Finding("mcp", "ok", f"no MCP servers are configured ({config.where() or 'POSTDOCS_MCP is empty'})")
+    told = "; ".join(f"{server.name} for {', '.join(server.roles)}: {', '.join(server.tools)}" for server in servers)
+    lacking = [f"{server.name} needs {name}, which is not set" for server in servers for name in server.missing]
+    programs = [server for server in servers if server.command and shutil.which(server.command) is None]
+    lacking += [f"{server.name}: there is no program {server.command}" for server in programs]
+    return Finding("mcp", "missing" if lacking else "ok", "; ".join([told, *lacking]))
 
 
 def _writeable(runs_dir: Path) -> Finding:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from protocol.control import Working
 from protocol.envelope import Envelope
-from protocol.job import CancelJob, Job, JobAccepted, JobCheckpoint, JobLog, JobMetric
 from protocol.message import Message
-from protocol.schedule import RungCheck, RungVerdict, Schedule
-from protocol.score import PrepareEval, Scored
+from protocol.score import Scored
+from protocol.telling import worth_a_line as worth_a_line
 from services.cli.screen import printable
 
 COLOURS = {
@@ -25,21 +23,6 @@ COLOURS = {
     "user": "bright_red",
 }
 """Who speaks → colour; everybody else is dim."""
-
-_NOISE = (JobMetric, JobLog, JobCheckpoint, JobAccepted, Job, CancelJob, RungCheck, PrepareEval, Working)
-_QUESTION = "_request"
-
-
-def worth_a_line(message: Message) -> bool:
-    """Whether a reader without `-v` gets to see it: decisions and results, not figures in passing, and no question
-    (its answer says what it was about). Kinds that are not known here are shown: a new role wants to be seen."""
-    if isinstance(message, _NOISE) or message.type.endswith(_QUESTION) or message.type == "overlap":
-        return False
-    if isinstance(message, RungVerdict):
-        return not message.keep
-    if isinstance(message, Schedule):
-        return bool(message.slots or message.left_out)
-    return True
 
 
 def clock(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from services.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir
@@ -10,20 +12,26 @@ FAILED = 4
 _MARKS = {"ok": "✓", "missing": "–", "failed": "✗"}
 
 
-def command(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
-    """Check the set-up: packages, bus, device, disk, memory, sandbox, models."""
-    from services.cli.checks import all_checks
+def command(
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    online: Annotated[
+        bool, typer.Option("--online", help="Try the services that the roles' tools ask, too: papers, Hub, web, code.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the set-up: packages, bus, device, disk, memory, sandbox, models; with --online the tools' services."""
+    from services.cli.checks import all_checks, online_checks
     from services.cli.screen import console, print_json
 
-    found = all_checks(runs_dir)
+    found = all_checks(runs_dir) + (online_checks() if online else [])
     failed = [check for check in found if check.state == "failed"]
     if as_json:
         print_json({"ok": not failed, "checks": [check._asdict() for check in found]})
     else:
-        screen = console()
+        screen, width = console(), max(12, *(len(check.name) for check in found))
         for check in found:
             style = {"failed": "red", "missing": "yellow"}.get(check.state)
-            screen.print(f"{_MARKS[check.state]} {check.name:<12} {check.told}", style=style, soft_wrap=True)
+            screen.print(f"{_MARKS[check.state]} {check.name:<{width}} {check.told}", style=style, soft_wrap=True)
         told = f"{len(failed)} needed check failed" if failed else "a crew can run here"
         screen.print(f"\n{told}", style="bold")
     if failed:

@@ -1,4 +1,5 @@
-"""The leaderboard: experiments by their dev score. Used by the live view and by `show`."""
+"""The tables of a run: the leaderboard, experiments by their dev score, and what its minds have spent. Used by the live
+view and by `show`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from rich.text import Text
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
+from services import spending
 from services.cli.screen import printable
 
 _VERDICT_COLOURS = {"promote": "green", "reject": "red", "hold": "yellow"}
@@ -31,6 +33,14 @@ def leaderboard(ledger: Ledger, top: int | None = 5) -> Table:
             printable(str(entry.score)),
             Text(entry.verdict or "", style=_VERDICT_COLOURS.get(entry.verdict or "", "")),
         )
+    return table
+
+
+def spent_by_minds(ledger: Ledger) -> Table:
+    """Tokens, US dollars, tool calls and time of each role's language model and of all, against their budget."""
+    table = Table(*spending.HEAD, box=None, pad_edge=False)
+    for row in spending.rows(ledger):
+        table.add_row(*map(printable, row))
     return table
 
 

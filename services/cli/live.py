@@ -22,7 +22,7 @@ from protocol.job import JobMetric, JobStarted
 from protocol.ledger import Ledger
 from services.cli import clockwork
 from services.cli.dialogue import clock, line, worth_a_line
-from services.cli.leaderboard import leaderboard, ranked, standing
+from services.cli.leaderboard import leaderboard, ranked, spent_by_minds, standing
 from services.cli.screen import printable
 
 FRAMES_PER_SECOND = 2
@@ -104,13 +104,15 @@ class LiveView:
         return Group(*self._below, Text(self._time(self._ledger), style="dim"))
 
     def _arrange(self, ledger: Ledger) -> list[RenderableType]:
-        """Running jobs, leaderboard, standing: tables that hold no part of the ledger."""
+        """Running jobs, leaderboard, what the minds have spent, standing: tables that hold no part of the ledger."""
         parts: list[RenderableType] = [Rule(style="dim")]
         running = ledger.with_status("running")
         if running:
             parts.append(self._jobs(running))
         if ranked(ledger):
             parts.append(leaderboard(ledger))
+        if ledger.spent_by:
+            parts.append(spent_by_minds(ledger))
         states = {state: len(ledger.with_status(state)) for state in COUNTED}
         counts = " · ".join(f"{count} {state}" for state, count in states.items() if count)
         return [*parts, Text(standing(ledger)), Text(counts or "no experiment yet", style="dim")]

@@ -10,9 +10,11 @@ from typer.core import TyperGroup
 
 from protocol.errors import PostdocsError
 from services.cli import (
+    approve,
     ask,
     cancel,
     doctor,
+    push,
     replay,
     report,
     resume,
@@ -22,6 +24,7 @@ from services.cli import (
     schema,
     show,
     tell,
+    verify,
     watch,
     worker,
     workers,
@@ -90,7 +93,10 @@ def options(
     """Options that stand before the command. They are read by `Commands.invoke` and by their callbacks."""
 
 
-COMMANDS = (run, resume, runs, show, watch, replay, report, cancel, tell, ask, roles, worker, workers, doctor, schema)
+COMMANDS = (
+    run, resume, runs, show, watch, replay, report, verify, push, approve, cancel, tell, ask, roles, worker, workers,
+    doctor, schema,
+)  # fmt: skip
 for command in COMMANDS:
     app.command(command.__name__.rsplit(".", 1)[1])(command.command)
 

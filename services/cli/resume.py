@@ -36,6 +36,8 @@ def command(
     folder = find_run(runs_dir, name)
     if is_running(folder):
         raise BadInput(f"{folder.id} is running: see it with `postdocs watch {folder.id}`")
+    if folder.studio.exists():
+        raise BadInput(f"{folder.id} is LangGraph Studio's: open its thread there (make studio)")
     served = read_served(folder)
     if served is not None and served.failed is None:
         raise BadInput(f"{folder.id} is a graph server's, which resumes it itself: start that again")

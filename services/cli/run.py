@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from protocol.errors import BadInput
+from services.cli.dry_run import look_only
 from services.cli.options import (
     DEFAULT_RUNS_DIR,
     Artifacts,
@@ -42,6 +43,10 @@ def command(
     detach: Annotated[
         bool, typer.Option("--detach", help="Hand the run to the graph server on the bus, print its id, and end.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check the task, print plan, sizing, hours and cost; start nothing."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing (a task file needs no approval).")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -50,6 +55,9 @@ def command(
     from services.task_file import load_task
 
     path = _task_path(task)
+    if dry_run:
+        given: dict[str, Any] = {"budget": budget, "data": data, "model": model, "worker": worker, "bus": bus}
+        look_only(path, **given, detach=detach, as_json=as_json)
     choices: dict[str, Any] = {
         "seed": seed,
         "require_llm": require_llm,
@@ -62,7 +70,8 @@ def command(
         hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
         return
     where: dict[str, Any] = {"bus": bus, "runs_dir": runs_dir, "worker": worker, "sandbox": not no_sandbox}
-    asked: dict[str, Any] = {"task": load_task(path, data), "task_path": path.resolve(), "run": None, "data": data}
+    checked = load_task(path, data, here=True)
+    asked: dict[str, Any] = {"task": checked, "task_path": path.resolve(), "run": None, "data": data}
     carry_out(options(budget=budget, model=model, **asked, **where, **choices), as_json=as_json, verbose=verbose)
 
 

@@ -37,12 +37,13 @@ def options(
         data=data.resolve() if data else None,
         bus=bus,
         runs_dir=runs_dir,
-        worker=_worker(worker),
+        worker=worker_checked(worker),
         **given,
     )
 
 
-def _worker(worker: str) -> Worker:
+def worker_checked(worker: str) -> Worker:
+    """Raises `BadInput`."""
     if worker not in get_args(Worker):
         raise BadInput(f"--worker is {worker!r}: use one of {', '.join(get_args(Worker))}")
     return cast(Worker, worker)
@@ -50,7 +51,7 @@ def _worker(worker: str) -> Worker:
 
 def budget_seconds(budget: str | None) -> float | None:
     """`--budget` in seconds. Raises `BadInput`."""
-    from protocol.brief import seconds
+    from protocol.duration import seconds
 
     if budget is None:
         return None
@@ -69,8 +70,12 @@ def chosen_minds(models: list[str], resumed: bool = False) -> tuple[str, ...]:
         return ()  # it goes on with those that it began with
     from agents import registry
     from agents.minds import choice
+    from tools import mcp
 
-    return choice.chosen(choice.choose(models, registry.names()))
+    minds = choice.choose(models, registry.names())
+    if any(minds.values()):
+        mcp.configured()  # what is wrong with it is said before the run, not in it
+    return choice.chosen(minds)
 
 
 def hand_over(

@@ -38,6 +38,8 @@ def command(
 
 
 def _facts(folder: RunFolder | RunOnBus, ledger: Ledger) -> dict[str, Any]:
+    from services import spending
+
     def plain(model: Any) -> Any:
         return model.model_dump(mode="json") if model is not None else None
 
@@ -56,6 +58,7 @@ def _facts(folder: RunFolder | RunOnBus, ledger: Ledger) -> dict[str, Any]:
         "verdicts": [plain(verdict) for verdict in ledger.verdicts],
         "tells": ledger.tells,
         "seconds": ledger.spent(),
+        "minds": spending.plain(ledger),
         "ended": plain(ledger.ended),
     }
 
@@ -73,7 +76,7 @@ def _state(run: RunFolder | RunOnBus, ledger: Ledger) -> str:
 def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: int) -> None:
     from services.cli.clockwork import spent
     from services.cli.dialogue import clock
-    from services.cli.leaderboard import leaderboard, standing
+    from services.cli.leaderboard import leaderboard, spent_by_minds, standing
     from services.run_access import keeps_going
 
     headline = ledger.brief.headline() if ledger.brief else "no brief yet"
@@ -85,7 +88,8 @@ def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: i
         ]
         taken = ", ".join(f"{rows} of {source}" for source, rows in ledger.plan.mixture.weights.items())
         clean = "clean" if ledger.plan.contamination.clean else "CONTAMINATED"
-        _lines(screen, "Data", [f"{ledger.plan.mixture.rows} rows ({taken}), {clean}", *rejected])
+        made = [f"✎ {one.synthetic.told()}" for one in ledger.plan.profiles if one.synthetic]
+        _lines(screen, "Data", [f"{ledger.plan.mixture.rows} rows ({taken}), {clean}", *made, *rejected])
     if ledger.entries:
         _lines(screen, "Leaderboard", [])
         screen.print(leaderboard(ledger, top))
@@ -96,6 +100,9 @@ def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: i
         _lines(screen, "Verdicts", [verdict.headline() for verdict in ledger.verdicts])
     if ledger.closed:
         _lines(screen, "Strategies closed", [f"{strategy}: {why}" for strategy, why in ledger.closed.items()])
+    if ledger.spent_by:
+        _lines(screen, "Spent on thinking", [])
+        screen.print(spent_by_minds(ledger))
 
 
 def _lines(screen: Console, title: str, lines: list[str]) -> None:

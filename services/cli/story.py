@@ -18,7 +18,7 @@ from protocol.message import Message
 from services.cli import clockwork
 from services.cli.dialogue import line, worth_a_line
 from services.cli.screen import printable
-from services.report_facts import checks, paired, recipe, why_it_won
+from services.report_facts import checks, compared, recipe, why_it_won
 
 _PHASES: dict[str, str] = {
     "brief": "The question",
@@ -30,6 +30,9 @@ _PHASES: dict[str, str] = {
     "curate_request": "The data",
     "overlap_request": "The data",
     "overlap": "The data",
+    "generate_request": "The data",
+    "generated": "The data",
+    "synthesized": "The data",
     "data_plan": "The data",
     "floor_banked": "The floor",
     "run_ended": "The end",
@@ -131,7 +134,7 @@ def _cited(citation: research.Citation) -> str:
 @_details.register
 def _(message: data.DataPlan) -> list[str]:
     taken = ", ".join(f"{rows} of {name}" for name, rows in message.mixture.weights.items())
-    lines = [f"taken: {taken}"]
+    lines = [f"taken: {taken}", *(f"✎ {one.synthetic.told()}" for one in message.profiles if one.synthetic)]
     for r in message.rejected:
         lines.append(f"✗ {r.source} {'rejected' if r.whole else f'loses {r.rows} rows'} ({r.fault}): {r.reason}")
     found = message.contamination
@@ -166,7 +169,7 @@ def _(message: schedule.Diagnosis) -> list[str]:
 
 @_details.register
 def _(message: score.Scored) -> list[str]:
-    return [paired(test) for test in message.paired]
+    return [*map(compared, message.paired), *map(compared, message.unpaired)]
 
 
 @_details.register

@@ -20,6 +20,7 @@ from services.artifacts.store import Store
 from services.executor.backends.backend import Backend
 from services.executor.backends.local import LocalBackend
 from services.executor.backends.select import elsewhere
+from services.executor.generation.service import Generations
 from services.executor.preflight.service import Preflights
 from services.executor.settings import Settings, read_settings
 from services.executor.warm.environment import Environments
@@ -45,6 +46,7 @@ async def _work(settings: Settings) -> None:
     try:
         backend = _backend(settings)
         preflights = _preflights(bus, backend, settings)
+        generations = Generations(bus, preflights.ready, settings.owner)
         worker = Worker(
             bus,
             backend,
@@ -60,8 +62,10 @@ async def _work(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
         await preflights.start()
+        await generations.start()
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        await generations.stop()
         await preflights.stop()
         await worker.stop(working)
     finally:

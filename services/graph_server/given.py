@@ -15,6 +15,7 @@ from nats.js.errors import NotFoundError
 from nats.js.object_store import ObjectStore
 
 from protocol import subjects
+from protocol.benchmark import kind_of
 from protocol.brief import Source, Task
 from protocol.bus import Bus
 from protocol.errors import BadInput, PostdocsError
@@ -26,6 +27,7 @@ MOST_BYTES = 4 << 30
 KEPT_SECONDS = 7 * 86400.0
 """The server copies the files into the run's folder at once; a week is for runs that are tried again."""
 FILE_SECONDS = 600.0
+BENCHMARK_ENDINGS = (".yaml", ".yml", ".py", ".json", ".jsonl", ".csv", ".txt", ".sh")
 TASK, DATA, MODEL = "task", "data", "model"
 """The folders in `given/`: what lies beside the task file, what `--data` held, the base model."""
 
@@ -43,12 +45,17 @@ class GivenFileBroken(PostdocsError):
 def gather(task: Task, folder: Path, data: Path | None) -> tuple[Task, dict[str, Path]]:
     """The task with paths as they will be on the server, and name in `given/` → file here. `task` has been checked.
 
-    Taken along is what the task names, the Python files beside it, and the base model where it is a folder.
+    Taken along is what the task names, the Python files beside it, what a benchmark of one's own may consist of, and
+    the base model where it is a folder.
     """
     files = {f"{TASK}/{path.name}": path for path in sorted(folder.glob("*.py"))}
     sources = tuple(_moved(source, folder, data, files) for source in task.data)
-    dev, test = (_moved(source, folder, data, files) for source in (task.eval.dev, task.eval.test))
-    changes: dict[str, object] = {"data": sources, "eval": task.eval.model_copy(update={"dev": dev, "test": test})}
+    changes: dict[str, object] = {"data": sources}
+    if task.eval:
+        dev, test = (_moved(source, folder, data, files) for source in (task.eval.dev, task.eval.test))
+        changes["eval"] = task.eval.model_copy(update={"dev": dev, "test": test})
+    if kind_of(task.metric):
+        files |= {f"{TASK}/{path.relative_to(folder).as_posix()}": path for path in _of_a_benchmark(folder)}
     model = folder / task.base_model
     if (model / "config.json").is_file():
         below = (path for path in sorted(model.rglob("*")) if path.is_file())
@@ -61,6 +68,16 @@ def gather(task: Task, folder: Path, data: Path | None) -> tuple[Task, dict[str,
             raise BadInput(f"metric is {task.metric!r}: to be handed over, its file must lie in the task's folder")
         files[f"{TASK}/{name}"] = folder / name
     return task.model_copy(update=changes), files
+
+
+def _of_a_benchmark(folder: Path) -> list[Path]:
+    """What a benchmark of one's own may consist of: only it knows which files below the task's folder it reads."""
+    below = (path for path in sorted(folder.rglob("*")) if path.suffix in BENCHMARK_ENDINGS and path.is_file())
+    return [path for path in below if not _passed_over(path.relative_to(folder))]
+
+
+def _passed_over(path: Path) -> bool:
+    return path.parts[0] == "runs" or any(part.startswith((".", "__")) for part in path.parts)
 
 
 def _moved(source: SomeSource, folder: Path, data: Path | None, files: dict[str, Path]) -> SomeSource:

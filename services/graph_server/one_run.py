@@ -1,7 +1,8 @@
 """One run as a process, from its folder to its end: `python -m services.graph_server.one_run --run RUN …`.
 
-Started by the graph server. The bus comes from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN. Exit codes: 0 the run has
-ended, 2 it cannot be mended by trying again, 130 stopped and resumable, 4 a service failed.
+Started by the graph server, and by the desk of LangGraph Studio, which drives the state machine itself. The bus comes
+from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN. Exit codes: 0 the run has ended, 2 it cannot be mended by trying again,
+130 stopped and resumable, 4 a service failed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--runs-dir", type=Path, required=True)
     parser.add_argument("--worker", default="auto", choices=("auto", "none"))
     parser.add_argument("--crew", default="local", choices=("local", "none"))
+    parser.add_argument("--machine", default="here", choices=("here", "none"))
     arguments = parser.parse_args()
     options = Options(bus=os.environ["POSTDOCS_BUS_URL"], **vars(arguments))
     try:

@@ -54,6 +54,8 @@ class Evaluation(Part):
     data_folder: str | None = None
     ready: EvalReady
     shots_sha256: str
+    harness: str | None = None
+    """Of a benchmark: version and hash, which hold from then on."""
 
     @staticmethod
     def path(folder: RunFolder) -> Path:

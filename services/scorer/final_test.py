@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from protocol.benchmark import has_own_items
 from protocol.errors import BadInput
 from protocol.score import Scored, ScoreRequest
 from services.run_folder import RunFolder
 from services.scorer.evaluation import Evaluation
-from services.scorer.files import PRIVATE_FILE, write_whole
+from services.scorer.files import PRIVATE_FILE, TEST_SCORE, write_whole
 from services.scorer.items import Item
 from services.scorer.model_folder import ModelMissing, model_sha256
 from services.scorer.score import Examination, examine
@@ -59,7 +60,8 @@ def _examination(evaluation: Evaluation, folder: RunFolder) -> Examination:
         decoding, prompt = read_decoding(folder.final_model)
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{folder.final_model} does not say how it is used ({type(error).__name__}: {error})") from error
-    items = [_asked(item, prompt) for item in evaluation.items(folder, "test")]
+    sealed = evaluation.items(folder, "test")
+    items = sealed if has_own_items(prompt.metric) else [_asked(item, prompt) for item in sealed]
     return Examination(split="test", items=items, shots=prompt.shots, decoding=decoding)
 
 
@@ -76,4 +78,4 @@ def _kept(folder: RunFolder) -> Scored | None:
 
 
 def _path(folder: RunFolder) -> Path:
-    return folder.sealed / "test_score.json"
+    return folder.sealed / TEST_SCORE

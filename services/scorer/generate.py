@@ -48,7 +48,9 @@ def answers(
 
     Raises `Stopped` when `stopping` is set meanwhile, and whatever the model raises.
     """
-    _choose_threads(loaded)
+    threads = threads_for(loaded)
+    if threads is not None:
+        torch.set_num_threads(threads)
     room = max(1, loaded.context - decoding.max_new_tokens)
     ids = fit(prompts, shots, room, lambda texts: _encode(loaded, texts))
     if engine(installed(), loaded.device.type == "cuda") == "vllm":
@@ -147,9 +149,11 @@ def _encode(loaded: LoadedModel, texts: list[str]) -> list[list[int]]:
     return ids
 
 
-def _choose_threads(loaded: LoadedModel) -> None:
-    if loaded.device.type == "cpu":
-        torch.set_num_threads(1 if loaded.model.num_parameters() <= SMALL_MODEL else _DEFAULT_THREADS)
+def threads_for(loaded: LoadedModel) -> int | None:
+    """CPU threads that serve this model best; None on a GPU, where it does not matter."""
+    if loaded.device.type != "cpu":
+        return None
+    return 1 if loaded.model.num_parameters() <= SMALL_MODEL else _DEFAULT_THREADS
 
 
 def _batch_size(loaded: LoadedModel, length: int) -> int:

@@ -14,6 +14,7 @@ from protocol.data import Split
 from protocol.errors import BadInput, PostdocsError
 from protocol.score import EvalReady, PrepareEval
 from services.run_folder import RunFolder
+from services.scorer.divide import divided
 from services.scorer.evaluation import Evaluation, NotPrepared, shots_path, split_path
 from services.scorer.files import PRIVATE_FILE, jsonl, private_folder, sha256_file, write_whole
 from services.scorer.items import Item
@@ -42,20 +43,20 @@ def prepare(request: PrepareEval) -> EvalReady:
         return _make(request, folder)
     if _what_counts(before.task) != _what_counts(request.task):
         raise BadInput(
-            f"run {folder.id!r} was prepared for another `eval`, `prompt`, `answer` or `metric`: start a new run"
+            f"run {folder.id!r} was prepared for another `eval`, `benchmark`, `prompt`, `answer` or `metric`: start a "
+            "new run"
         )
     before.check(folder)
     return before.ready
 
 
 def _what_counts(task: Task) -> tuple[object, ...]:
-    return task.eval, task.prompt, task.answer, task.metric
+    return task.eval, task.prompt, task.answer, task.metric, task.benchmark
 
 
 def _make(request: PrepareEval, folder: RunFolder) -> EvalReady:
     task_folder, data_folder = Path(request.task_folder), Path(request.data_folder) if request.data_folder else None
-    test = _read("test", request.task.eval.test, request.task, task_folder, data_folder)
-    dev = _disjoint(_read("dev", request.task.eval.dev, request.task, task_folder, data_folder), test)
+    harness, dev, test = _splits(request.task, task_folder, data_folder, folder)
     shots = choose_shots(request.task, task_folder, data_folder, [*dev, *test])
     folder.data.mkdir(parents=True, exist_ok=True)
     private_folder(folder.sealed)
@@ -77,8 +78,26 @@ def _make(request: PrepareEval, folder: RunFolder) -> EvalReady:
         data_folder=request.data_folder,
         ready=ready,
         shots_sha256=sha256_file(shots_path(folder)),
+        harness=harness,
     ).save(folder)  # last: it says that all of the above is whole
     return ready
+
+
+def _splits(
+    task: Task, task_folder: Path, data_folder: Path | None, folder: RunFolder
+) -> tuple[str | None, list[Item], list[Item]]:
+    """What the items come with, where that is a harness; dev; and test."""
+    if task.eval is not None:
+        test = _read("test", task.eval.test, task, task_folder, data_folder)
+        return None, _disjoint(_read("dev", task.eval.dev, task, task_folder, data_folder), test), test
+    harness, dev, test = divided(task, task_folder, folder)
+    for split, items in (("dev", dev), ("test", test)):
+        if len(items) < FEWEST_ROWS:
+            raise BadInput(
+                f"{task.metric} gives {len(items)} items for {split}; a score needs at least {FEWEST_ROWS}: change "
+                "benchmark.dev_share, or take a larger benchmark"
+            )
+    return harness, _disjoint(dev, test), test
 
 
 def _read(split: Split, source: Source, task: Task, task_folder: Path, data_folder: Path | None) -> list[Item]:

@@ -1,4 +1,4 @@
-"""From item outcomes to figures: a mean with its 95 % interval, and a paired comparison. Called by `score`."""
+"""From outcomes to figures: a mean with its 95 % interval, and comparisons, paired or not. Called by `score`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from protocol.score import PairedTest, Score
+from protocol.score import PairedTest, Score, UnpairedTest
+from services.scorer.outcomes import Outcomes
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the standard normal distribution."""
@@ -19,6 +20,15 @@ def summarise(outcomes: Sequence[float]) -> Score:
     binary = all(outcome in (0.0, 1.0) for outcome in outcomes)
     low, high = wilson(sum(outcome == 1.0 for outcome in outcomes), n) if binary else normal(outcomes)
     return Score(value=mean, low=low, high=high, n=n)
+
+
+def score_of(outcomes: Outcomes) -> Score:
+    """The score, from single items where they are known, else from the mean and its standard error."""
+    if outcomes.values:
+        return summarise(outcomes.values)
+    mean, error = mean_and_error(outcomes)
+    low, high = max(0.0, mean - Z95 * error), min(1.0, mean + Z95 * error)
+    return Score(value=mean, low=low, high=high, n=outcomes.n)
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -53,6 +63,35 @@ def paired(candidate: str, incumbent: str, ours: Sequence[float], theirs: Sequen
         high=mean + Z95 * error,
         p_value=sign_test(wins, losses),
     )
+
+
+def unpaired(ours: Outcomes, theirs: Outcomes) -> UnpairedTest:
+    """Two-sided two-sample z-test from means and standard errors, whose squares add up (Miller 2024, arXiv:2411.00640,
+    section 4.1)."""
+    (mine, error), (other, other_error) = mean_and_error(ours), mean_and_error(theirs)
+    difference, spread = mine - other, math.hypot(error, other_error)
+    return UnpairedTest(
+        candidate=ours.candidate,
+        incumbent=theirs.candidate,
+        n=min(ours.n, theirs.n),
+        difference=difference,
+        low=difference - Z95 * spread,
+        high=difference + Z95 * spread,
+        p_value=math.erfc(abs(difference) / spread / math.sqrt(2)),
+    )
+
+
+def mean_and_error(outcomes: Outcomes) -> tuple[float, float]:
+    """Mean and standard error. An error of 0, as of a model that is always wrong, is no certainty: that of the adjusted
+    proportion then stands in for it (Agresti & Coull, 1998, Am. Stat. 52:119)."""
+    if outcomes.values:
+        mean, error = _mean_and_error(outcomes.values)
+    else:
+        mean, error = outcomes.mean or 0.0, outcomes.stderr or 0.0
+    if error > 0.0:
+        return mean, error
+    adjusted = (mean * outcomes.n + 2) / (outcomes.n + 4)
+    return mean, math.sqrt(adjusted * (1 - adjusted) / (outcomes.n + 4))
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -21,8 +21,11 @@ class Outcomes(Part):
     model_sha256: str
     decoding: Decoding
     n: int
-    values: tuple[float, ...]
-    """One per item, in [0, 1]."""
+    values: tuple[float, ...] = ()
+    """One per item, in [0, 1]; none where a benchmark tells the mean alone."""
+    mean: float | None = None
+    stderr: float | None = None
+    """Of the mean, instead of `values`."""
 
 
 def keep(outcomes: Outcomes, folder: RunFolder) -> None:

@@ -5,6 +5,7 @@ Called by `service`, for the Data Curator.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def count_overlap(request: OverlapRequest, folder: RunFolder) -> Overlap:
     """Blocking. Raises `BadInput` when the rows cannot be read, `EvaluationChanged`."""
     evaluation = Evaluation.load(folder)
     evaluation.check(folder)
-    prompts = _prompts(Path(request.path))
+    prompts = _prompts(Path(request.path), request.sha256)
     dev = overlap(prompts, [item.prompt for item in evaluation.items(folder, "dev")])
     test = overlap(prompts, [item.prompt for item in evaluation.items(folder, "test")])
     return Overlap(
@@ -33,12 +34,15 @@ def count_overlap(request: OverlapRequest, folder: RunFolder) -> Overlap:
     )
 
 
-def _prompts(path: Path) -> list[str]:
+def _prompts(path: Path, sha256: str) -> list[str]:
     prompts: list[str] = []
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise BadInput(f"{path} is not what was asked about: it was written again meanwhile; ask about it anew")
+    lines = data.decode().split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

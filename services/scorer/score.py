@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from protocol.benchmark import kind_of
 from protocol.data import Split
 from protocol.errors import BadInput
-from protocol.score import Decoding, PairedTest, Score, Scored, ScoreRequest
+from protocol.score import Decoding, PairedTest, Score, Scored, ScoreRequest, UnpairedTest
 from services.run_folder import RunFolder
-from services.scorer import intervals, outcomes
+from services.scorer import benchmark, intervals, outcomes
+from services.scorer.benchmark import Measured
 from services.scorer.evaluation import Evaluation
 from services.scorer.items import Item, Shot
 from services.scorer.model_folder import ModelMissing, find_candidate, model_sha256
@@ -28,7 +30,7 @@ from tools.metrics import score_all
 
 log = logging.getLogger(__name__)
 METRIC_SECONDS = 900.0
-"""Time limit for the task's metric over a whole split (a `command:` metric has one of 600 s of its own)."""
+"""Time limit for the task's metric over a whole split (a `grader:` has one of 600 s of its own)."""
 SHOWN = 6
 SHOWN_CHARACTERS = 500
 
@@ -41,14 +43,6 @@ class Examination:
     items: Sequence[Item]
     shots: Sequence[Shot]
     decoding: Decoding
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model answered, one text an item; or why it could not."""
-
-    texts: Sequence[str]
-    failed: str | None = None
 
 
 async def score_on_dev(request: ScoreRequest, folder: RunFolder, worker: TorchWorker) -> Scored:
@@ -74,50 +68,78 @@ async def examine(
         digest = await asyncio.to_thread(model_sha256, model)
     except (ModelMissing, OSError) as error:
         return _scored(request, exam, evaluation, "", Score.failure(str(error)), began)
-    answers, spent = await worker.run(lambda: _answer(model, exam, worker))
+    measured, spent = await _measured(model, exam, evaluation, folder, worker)
     began = time.monotonic() - spent  # waiting for another model's turn is not this one's time
-    if answers.failed is not None:
-        return _scored(request, exam, evaluation, digest, Score.failure(answers.failed), began)
-    values = await _outcomes(answers, exam, evaluation)
+    if measured.failed is not None:
+        if kind_of(evaluation.task.metric) and request.model == evaluation.task.base_model:
+            raise BadInput(measured.failed)  # what fails with the untouched base is the benchmark
+        return _scored(request, exam, evaluation, digest, Score.failure(measured.failed), began)
     kept = Outcomes(
         candidate=request.candidate,
         split=exam.split,
         split_sha256=_split_sha256(evaluation, exam.split),
         model_sha256=digest,
         decoding=exam.decoding,
-        n=len(values),
-        values=tuple(values),
+        n=len(exam.items),
+        values=tuple(measured.values),
+        mean=measured.mean,
+        stderr=measured.stderr,
     )
     await asyncio.to_thread(outcomes.keep, kept, folder)
-    pairs = await asyncio.to_thread(_compare, kept, request.against, folder)
-    shown = _show(answers, values, exam) if exam.split == "dev" else ()
-    score = intervals.summarise(values)
-    return _scored(request, exam, evaluation, digest, score, began).model_copy(
-        update={"paired": pairs, "answers": shown}
+    tests = await asyncio.to_thread(_compare, kept, request.against, folder)
+    shown = _show(measured, exam) if exam.split == "dev" else ()
+    return _scored(request, exam, evaluation, digest, intervals.score_of(kept), began).model_copy(
+        update={
+            "paired": tuple(test for test in tests if isinstance(test, PairedTest)),
+            "unpaired": tuple(test for test in tests if isinstance(test, UnpairedTest)),
+            "answers": shown,
+        }
     )
 
 
-def _answer(model: Path, exam: Examination, worker: TorchWorker) -> tuple[Answers, float]:
+async def _measured(
+    model: Path, exam: Examination, evaluation: Evaluation, folder: RunFolder, worker: TorchWorker
+) -> tuple[Measured, float]:
+    """What the model's answers are worth, item by item where that is known, and the seconds that it took."""
+    if kind_of(evaluation.task.metric):
+        began, stopping = [0.0], worker.stopping
+
+        def by_benchmark() -> Measured:
+            began[0] = time.monotonic()
+            return benchmark.measure(model, exam.split, exam.items, exam.decoding, evaluation, folder, stopping)
+
+        found = await worker.run(by_benchmark)
+        return found, time.monotonic() - began[0]
+    answers, spent = await worker.run(lambda: _answer(model, exam, worker))
+    if answers.failed is not None:
+        return answers, spent
+    began_scoring = time.monotonic()
+    values = await _outcomes(answers, exam, evaluation)
+    return Measured(values=values, texts=answers.texts), spent + time.monotonic() - began_scoring
+
+
+def _answer(model: Path, exam: Examination, worker: TorchWorker) -> tuple[Measured, float]:
     """In the torch thread: the answers, and the seconds that they took."""
     began = time.monotonic()
     from services.scorer import generate, loading, stopping
 
     prompts = [item.prompt for item in exam.items]
     try:
-        answers = Answers(generate.answers(loading.load(model), prompts, exam.shots, exam.decoding, worker.stopping))
+        texts = generate.answers(loading.load(model), prompts, exam.shots, exam.decoding, worker.stopping)
+        answers = Measured(texts=texts)
     except loading.ModelBroken as error:
-        answers = Answers((), str(error))
+        answers = Measured(failed=str(error))
     except stopping.Stopped:
         raise
     except Exception as error:  # whatever a model does to itself is its failure, not ours
         log.warning("%s failed while answering: %s", model, type(error).__name__, exc_info=exam.split == "dev")
         said = f": {error}"[:300] if exam.split == "dev" else ""
-        answers = Answers((), f"it failed while answering ({type(error).__name__}{said})")
+        answers = Measured(failed=f"it failed while answering ({type(error).__name__}{said})")
     loading.release()
     return answers, time.monotonic() - began
 
 
-async def _outcomes(answers: Answers, exam: Examination, evaluation: Evaluation) -> list[float]:
+async def _outcomes(answers: Measured, exam: Examination, evaluation: Evaluation) -> list[float]:
     """One number in [0, 1] an item, by the task's metric. Raises `BadInput`; about test without a word of a row."""
     task, expected, rows = evaluation.task, [item.answer for item in exam.items], [item.row for item in exam.items]
     folder = Path(evaluation.task_folder)
@@ -134,9 +156,10 @@ async def _outcomes(answers: Answers, exam: Examination, evaluation: Evaluation)
     return values
 
 
-def _compare(ours: Outcomes, against: Sequence[str], folder: RunFolder) -> tuple[PairedTest, ...]:
-    """Item by item against candidates scored before; one that was not, or on other items, is left out."""
-    pairs = []
+def _compare(ours: Outcomes, against: Sequence[str], folder: RunFolder) -> tuple[PairedTest | UnpairedTest, ...]:
+    """Against candidates scored before, item by item where that is known of both; one that was not scored, or on other
+    items, is left out."""
+    tests: list[PairedTest | UnpairedTest] = []
     for incumbent in against:
         theirs = outcomes.find(incumbent, ours.split, folder)
         if theirs is None or theirs.split_sha256 != ours.split_sha256:
@@ -144,15 +167,21 @@ def _compare(ours: Outcomes, against: Sequence[str], folder: RunFolder) -> tuple
                 "%s is not compared with %s, which has no outcomes on %s", ours.candidate, incumbent, ours.split
             )
             continue
-        pairs.append(intervals.paired(ours.candidate, incumbent, ours.values, theirs.values))
-    return tuple(pairs)
+        if ours.values and theirs.values:
+            tests.append(intervals.paired(ours.candidate, incumbent, ours.values, theirs.values))
+        else:
+            tests.append(intervals.unpaired(ours, theirs))
+    return tuple(tests)
 
 
-def _show(answers: Answers, values: Sequence[float], exam: Examination) -> tuple[tuple[str, str, str], ...]:
+def _show(measured: Measured, exam: Examination) -> tuple[tuple[str, str, str], ...]:
     """(prompt, expected, got) of a few items, half of them wrong where there are so many."""
+    if not measured.texts:
+        return ()
+    values = measured.values
     wrong = [number for number, value in enumerate(values) if value < 1.0][: SHOWN // 2]
     right = [number for number, value in enumerate(values) if value == 1.0][: SHOWN - len(wrong)]
-    told = ((exam.items[n].prompt, exam.items[n].answer, answers.texts[n]) for n in (*wrong, *right))
+    told = ((exam.items[n].prompt, exam.items[n].answer, measured.texts[n]) for n in (*wrong, *right))
     return tuple((a[-SHOWN_CHARACTERS:], b[:SHOWN_CHARACTERS], c[:SHOWN_CHARACTERS]) for a, b, c in told)
 
 

@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 
+from protocol.bundle import Bundled, BundleRequest
 from protocol.bus import Bus, Handler
 from protocol.data import OverlapRequest
 from protocol.envelope import Envelope
-from protocol.errors import BadInput
+from protocol.errors import BadInput, PostdocsError
+from protocol.ledger import Ledger
 from protocol.message import Message
 from protocol.score import PrepareEval, ScoreRequest, ShipRequest
 from protocol.service import Service
+from services.bundle.write import write_bundle
+from services.scorer.evaluation import Evaluation
 from services.scorer.final_test import score_on_test
 from services.scorer.held_out import prepare
+from services.scorer.model_folder import ModelMissing
 from services.scorer.overlap import count_overlap
 from services.scorer.runs import Runs
 from services.scorer.score import score_on_dev
@@ -25,6 +30,8 @@ NAME = "scorer"
 PREPARE_SECONDS = 1800.0
 """Two splits and a training source may come from the Hub."""
 OVERLAP_SECONDS = 600.0
+BUNDLE_SECONDS = 600.0
+"""Copying and hashing what a model was made from."""
 
 
 class Scorer:
@@ -38,6 +45,7 @@ class Scorer:
             ScoreRequest: self._score,
             ShipRequest: self._ship,
             OverlapRequest: self._overlap,
+            BundleRequest: self._bundle,
         }
         self._service = Service(bus, NAME, handlers, run, about="scores models; alone reads the test split")
 
@@ -72,6 +80,20 @@ class Scorer:
         run = await self._runs.find(question.run)
         async with run.final:
             return await ship(request, run.folder, run.journal, self._worker)
+
+    async def _bundle(self, question: Envelope) -> Message:
+        """A run is not lost because its model cannot be rebuilt: the answer says why."""
+        request = question.data
+        assert isinstance(request, BundleRequest)
+        run = await self._runs.find(question.run)
+        async with run.final:
+            try:
+                ledger = Ledger([envelope async for _, envelope in run.journal.replay()])
+                evaluation = await asyncio.to_thread(Evaluation.load, run.folder)
+                work = asyncio.to_thread(write_bundle, ledger, request.candidate, run.folder, evaluation)
+                return await _within(BUNDLE_SECONDS, "writing the bundle", work)
+            except (PostdocsError, ModelMissing, OSError) as error:
+                return Bundled(candidate=request.candidate, failed=str(error))
 
     async def _overlap(self, question: Envelope) -> Message:
         request = question.data

@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from protocol.benchmark import kind_of
 from protocol.message import Part
 from protocol.score import Decoding
 from services.scorer.files import write_whole
 from services.scorer.items import Shot
 
+GENERATION_CONFIG = "generation_config.json"
 GREEDY_TEMPERATURE = 0.0
 """vLLM and its like know no `do_sample` and would sample at 1.0; transformers ignores it where `do_sample` is false."""
 
 
 class ShippedPrompt(Part):
-    """`prompt.json`. The model is asked `prefix` + `prompt`, and its answer ends at the first of `stop`."""
+    """`prompt.json`. The model is asked `prefix` + `prompt`, and its answer ends at the first of `stop`. Where `metric`
+    is a benchmark, this is how it was trained, and the benchmark says how it is asked."""
 
     prompt: str
     """`str.format` template over a row's columns."""
@@ -44,7 +47,8 @@ class ShippedPrompt(Part):
 
 
 def write_generation_config(folder: Path, decoding: Decoding, eos: Sequence[int], pad: int) -> None:
-    """`generation_config.json` says everything, so that no engine's default takes part.
+    """`generation_config.json` says everything, so that no engine's default takes part; but for a benchmark, which
+    says itself how long an answer may be: it would be cut short by what stands here.
 
     `top_k` 0 is "all tokens"; transformers' own default, where nothing is said, would be 50.
     """
@@ -58,13 +62,17 @@ def write_generation_config(folder: Path, decoding: Decoding, eos: Sequence[int]
     }
     if decoding.do_sample:
         said["top_k"] = 0
-    write_whole(folder / "generation_config.json", json.dumps(said, indent=2) + "\n")
+    if decoding.benchmark is not None:
+        del said["max_new_tokens"]
+    write_whole(folder / GENERATION_CONFIG, json.dumps(said, indent=2) + "\n")
 
 
 def read_decoding(folder: Path) -> tuple[Decoding, ShippedPrompt]:
     """How the model in `folder` says that it is to be used."""
     prompt = ShippedPrompt.load(folder)
-    said: dict[str, Any] = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    if kind_of(prompt.metric):
+        return Decoding(benchmark=prompt.metric, stop=()), prompt
+    said: dict[str, Any] = json.loads((folder / GENERATION_CONFIG).read_text(encoding="utf-8"))
     sampled = bool(said["do_sample"])
     decoding = Decoding(
         do_sample=sampled,

@@ -10,6 +10,7 @@ import pytest
 from agents import registry
 from agents.critic import form as critic
 from agents.curator import form as curator
+from agents.curator.choices import Choice
 from agents.engineer import form as engineer
 from agents.experimentalist import form as experimentalist
 from agents.form import BadForm
@@ -115,10 +116,10 @@ async def test_the_curator_must_name_every_source_and_leaves_cleaning_to_code(tm
             rows=count, dev_exact=0, dev_near=0, test_exact=0, test_near=0,
         )  # fmt: skip
 
-    use = curator.Choice(name="one", use=True, reason="clean", at_most_rows=10)
+    use = Choice(name="one", use=True, reason="clean", at_most_rows=10)
     with pytest.raises(BadForm, match="name each source"):
         await curator.complete(request, curator.CurateForm(sources=(use,), summary="s"), scorer)
-    leave = curator.Choice(name="two", use=False, reason="the same rows again")
+    leave = Choice(name="two", use=False, reason="the same rows again")
     plan = await curator.complete(request, curator.CurateForm(sources=(use, leave), summary="s"), scorer)
     assert plan.mixture.weights == {"one": 10}
     assert (plan.rejected[0].source, plan.rejected[0].fault) == ("two", "unfit")

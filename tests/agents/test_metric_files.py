@@ -42,7 +42,7 @@ def test_the_module_goes_with_what_it_imports(
     assert load(metric, job / FOLDER)("1 m", "1 m", {}) == 1.0
 
 
-@pytest.mark.parametrize("metric", ["exact_match", "command:python score.py", "python:../secret:f", "python:gone:f"])
+@pytest.mark.parametrize("metric", ["exact_match", "grader:python score.py", "python:../secret:f", "python:gone:f"])
 def test_else_nothing_goes(metric: str, folder: Path) -> None:
     (folder.parent / "secret.py").write_text("def f(a, b): return 1.0")
     assert metric_files(metric, folder) == {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from graph.gate import SIGNIFICANCE, admit, bank
 from protocol.critique import Verdict
 from protocol.data import Contamination
-from protocol.score import Score
+from protocol.score import Score, UnpairedTest
 from tests.graph.story import CLEAN, paired, scored
 
 DIRTY = Contamination(clean=False, rows_checked=10, test_overlap=1, dev_overlap=0)
@@ -70,3 +70,16 @@ def test_the_verdict_tells_every_figure() -> None:
     assert "13 won, 3 lost of 100, p=0.001" in told
     assert "+0.100 against 0.020" in told
     assert "0 test and 0 dev rows in 10" in told
+
+
+def test_a_comparison_of_means_alone_is_never_told_as_a_paired_one() -> None:
+    alone = UnpairedTest(candidate="b", incumbent="a", n=100, difference=0.2, low=0.05, high=0.35, p_value=0.01)
+    candidate = scored("b", 0.7).model_copy(update={"unpaired": (alone,)})
+    verdict = admit(candidate, scored("a", 0.5), noise_floor=0.0, contamination=CLEAN, dev_sha256="hash")
+    assert verdict.admitted
+    assert (verdict.paired, verdict.unpaired) == (None, alone)
+    assert "unpaired test: +0.200 [+0.050, +0.350], p=0.01, from means alone" in verdict.headline()
+    weak = candidate.model_copy(update={"unpaired": (alone.model_copy(update={"p_value": 0.2}),)})
+    assert failing(admit(weak, scored("a", 0.5), noise_floor=0.0, contamination=CLEAN, dev_sha256="hash")) == [
+        "unpaired test"
+    ]

@@ -66,10 +66,11 @@ budget: {{time: {budget}}}
     return folder / "task.yaml"
 
 
-def postdocs(*arguments: object, limit: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
+def postdocs(*arguments: object, limit: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end, with these environment variables beside its own."""
     command = [*POSTDOCS, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=ROOT, check=False)
+    given: dict[str, Any] = {"cwd": ROOT, "env": os.environ | variables}
+    return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False, **given)
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

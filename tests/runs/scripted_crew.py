@@ -56,12 +56,22 @@ def engineer(talk: Conversation) -> Reply:
     tried = len({id for id, strategy in known if strategy == ("grpo" if ships else "sft")})
     if ships:
         numbers = own_scripts.GRPO_NUMBERS | {"seed": tried}
-        script = {"text": own_scripts.GRPO, "numbers": numbers, "seconds": JOB_SECONDS, "parent": ships[1]}
-        return Call("submit", {"strategy": "grpo", "hypothesis": "it gains from practice", "script": script})
+        return _on_the_bench(talk, {"numbers": numbers, "seconds": JOB_SECONDS, "parent": ships[1]})
     mended = known or any(own_scripts.SAID_OF_IT in result for result in talk.results)
     text = own_scripts.SFT if mended else own_scripts.WITH_A_MISTAKE
     script = {"text": text, "numbers": own_scripts.SFT_NUMBERS | {"seed": tried}, "seconds": JOB_SECONDS}
     return Call("submit", {"strategy": "sft", "hypothesis": "the answers can be learned", "script": script})
+
+
+def _on_the_bench(talk: Conversation, how: dict[str, object]) -> Reply:
+    """Practice, by a script that is written, tried, and submitted by its name."""
+    done = {call.tool for call in talk.called}
+    if "write_script" not in done:
+        return Call("write_script", {"name": "practice.py", "text": own_scripts.GRPO})
+    if "try_script" not in done:
+        return Call("try_script", {"name": "practice.py", "strategy": "grpo", **how})
+    script = {"file": "practice.py", **how}
+    return Call("submit", {"strategy": "grpo", "hypothesis": "it gains from practice", "script": script})
 
 
 def known_strategies(talk: Conversation) -> Reply:

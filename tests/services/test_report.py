@@ -1,43 +1,148 @@
-"""The report: every section from the ledger alone, and none that fails because a run stopped early."""
+"""The report: every section from the ledger alone, none fails because a run stopped early, nothing injects."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from protocol.ledger import Ledger
-from services.report import write_report
-from services.report_experiments import sparkline, tree
+from services.report import page, write_report
+from services.report_experiments import tree
 from services.report_facts import why_it_won
+from services.report_html import page as as_html
+from services.report_markdown import page as as_markdown
+from services.report_plain import sparkline
 from services.run_folder import RunFolder
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
-from story_of_a_run import Told, experiments, opening, trial, whole_story
+from story_of_a_run import TASK, Told, ending, experiments, opening, trial, whole_story
 
-from protocol.experiment import Proposals
+from protocol import control, experiment, research
+from protocol.brief import Brief
+
+VOID = {"meta", "br"}
+EVIL = (
+    '<img src=x onerror=alert(1)> <script>alert(2)</script> "quoted" \'\x1b[31m '
+    "[click](javascript:alert(3)) **bold** `c`"
+)
 
 
-def test_the_whole_story_is_in_the_report(tmp_path: Path) -> None:
+class Page(HTMLParser):
+    """What a browser would make of the file: elements, identifiers, links, text; fails where tags do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, attrs in self.elements if (value := attrs.get(name)) is not None]
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> tuple[str, Page]:
     path = write_report(Ledger(whole_story(tmp_path)), RunFolder(tmp_path))
-    text = path.read_text()
+    return path.read_text(), Page(path.with_suffix(".html").read_text())
+
+
+def plain(markdown: str) -> str:
+    """Markdown without its links and escapes."""
+    unlinked = re.sub(r"(?<!\\)\[((?:[^\[\]\\]|\\.)*)\]\((?:#|https?:)[^)]*\)", r"\1", markdown)
+    return re.sub(r"\\(.)", r"\1", unlinked)
+
+
+def test_the_whole_story_is_in_the_report(both: tuple[str, Page], tmp_path: Path) -> None:
+    markdown, html = both
     for told in (
-        "**e3** ships (target met)",
-        "| e3 | test (sealed, read once) | 0.871 [0.841, 0.901] | 1000 |",
-        "[Hu et al., 2021: LoRA](https://arxiv.org/abs/2106.09685)",
-        "**leaking**, the whole source, leaking: 300 of 8000 rows stand in test",
-        "Contamination verdict: **clean**",
-        "| └ **e3** ★ | sft | 1 | longer training goes on climbing",
-        "- **lora**: 2 in a row without +0.010",
-        "paired test: +0.270 [+0.230, +0.310] against e1 (200 items won, 12 lost of 500, p < 0.0001)",
-        "repeats of one recipe differ by a standard deviation of 0.007",
-        "| device busy, first job to report | 91.0 % |",
+        "The target was met.",
+        "0.871 [0.841, 0.901]",
+        "Hu et al., 2021: LoRA",
+        "300 of 8000 rows stand in test",
+        "longer training goes on climbing",
+        "2 in a row without +0.010",
+        "+0.270 [+0.230, +0.310] against e1 (200 items won, 12 lost of 500, p < 0.0001)",
+        "epeats of one recipe differ by a standard deviation of 0.007",
+        "91.0 %",
         "postdocs replay",
+        "postdocs verify",
     ):
-        assert told in text
-    assert path.name == "report.md"
+        assert told in plain(markdown), told
+        assert told in html.text, told
+    assert "| **e3** | test (sealed, read once) | [0.871 \\[0.841, 0.901\\]](#" in markdown
+    assert "[Hu et al., 2021: LoRA](https://arxiv.org/abs/2106.09685)" in markdown
+    assert "https://arxiv.org/abs/2106.09685" in html.values("href")
     assert not list(tmp_path.glob("*.draft"))
+
+
+def test_the_page_opens_from_disk_without_network(both: tuple[str, Page]) -> None:
+    _, html = both
+    tags = {tag for tag, _ in html.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form", "input", "base"}
+    assert not html.values("src") + html.values("style")
+    assert not [name for _, attrs in html.elements for name in attrs if name.startswith("on")]
+    policy = next(attrs for tag, attrs in html.elements if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in str(policy["content"])
+    style = html.text[: html.text.index("@media print")]
+    assert "url(" not in style and "@import" not in style
+
+
+def test_every_chart_says_in_words_what_it_shows(tmp_path: Path) -> None:
+    write_report(Ledger(whole_story(tmp_path)), RunFolder(tmp_path))
+    html = (tmp_path / "report.html").read_text()
+    charts = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert len(charts) == 3
+    for chart in charts:
+        drawn = ElementTree.fromstring(chart)
+        title, told = drawn[0], drawn[1]
+        assert drawn.get("role") == "img" and drawn.get("aria-labelledby") == f"{title.get('id')} {told.get('id')}"
+        assert title.text and told.text
+
+
+def test_every_figure_leads_to_its_message(both: tuple[str, Page], tmp_path: Path) -> None:
+    markdown, html = both
+    inside = [link[1:] for link in html.values("href") if link.startswith("#")]
+    identifiers = html.values("id")
+    assert len(identifiers) == len(set(identifiers))
+    assert set(inside) <= set(identifiers)
+    assert set(re.findall(r"\]\(#([sd]\d+)\)", markdown)) <= set(re.findall(r'<a id="([sd]\d+)"></a>', markdown))
+    told = Ledger(whole_story(tmp_path)).origins[("tested", "e3")]
+    assert told.id in html.text and told.id in markdown
+
+
+def test_a_figure_leads_to_the_message_that_said_it(both: tuple[str, Page]) -> None:
+    markdown, _ = both
+    anchor = re.search(r"\| \*\*e3\*\* \| test[^|]*\| \[[^|]*\]\(#(s\d+)\)", markdown)
+    assert anchor
+    row = next(line for line in markdown.splitlines() if f'<a id="{anchor[1]}">' in line)
+    assert "e3 scores 0.871" in plain(row) and "on test" in row
 
 
 @pytest.mark.parametrize("length", range(0, 60, 3))
@@ -46,12 +151,74 @@ def test_a_run_that_stopped_anywhere_has_a_report(tmp_path: Path, length: int) -
     text = write_report(ledger, RunFolder(tmp_path)).read_text()
     assert text.startswith("# ")
     assert "## Limits" in text
+    html = Page((tmp_path / "report.html").read_text())
+    assert "Limits" in html.text
+    assert {link[1:] for link in html.values("href") if link.startswith("#")} <= set(html.values("id"))
+
+
+def evil_story(folder: Path) -> Ledger:
+    """A run whose user, minds and jobs say what they should not."""
+    told = Told("r")
+    where = {"folder": str(folder), "task_folder": str(folder)}
+    task = TASK.model_copy(update={"goal": EVIL, "prompt": EVIL, "base_model": "</code>" + EVIL})
+    told.say("user", Brief(task=task, **where), 0)
+    told.say("crew", control.RunStarted(session=0, at=told.at, pid=1, host="here"), 0)
+    opening(told, folder)
+    told.say("user", Brief(task=task, **where), 0)
+    cited = research.Citation(title=f"]({EVIL}", url="javascript:alert(4)")
+    other = research.Citation(title=EVIL, url='https://x.example/") <script>alert(5)</script> (')
+    technique = research.Technique(id="a", name=EVIL, strategy="sft", summary="", why=EVIL, citations=(cited, other))
+    told.say(f"reviewer {EVIL}", research.Review(summary=f"# {EVIL}\n\n<script>", techniques=(technique,)))
+    experiments(told)
+    proposal = trial("e9", EVIL, recipe={"optim": EVIL, "x|y": "a|b\n# c"})
+    told.say("engineer", experiment.Proposals(proposals=(proposal,)))
+    told.say("graph", control.Refused(experiment="e9", reason=EVIL))
+    told.say("graph", control.StrategyClosed(strategy="grpo", reason=EVIL))
+    told.say("user", control.Tell(text=EVIL))
+    ending(told, folder)
+    return Ledger(told.envelopes)
+
+
+def test_what_was_said_cannot_become_html(tmp_path: Path) -> None:
+    harmless = Page(as_html(page(Ledger(whole_story(tmp_path)), "r", "m")))
+    html = Page(as_html(page(evil_story(tmp_path), "r", "m")))
+    assert {tag for tag, _ in html.elements} <= {tag for tag, _ in harmless.elements}
+    assert not [name for _, attrs in html.elements for name in attrs if name.startswith("on")]
+    assert "<script>alert(2)</script>" in html.text  # as the text that it is
+    assert "\x1b" not in html.text
+    for link in html.values("href"):
+        assert link.startswith(("#", "https://"))
+
+
+def test_what_was_said_cannot_become_markdown(tmp_path: Path) -> None:
+    from markdown_it import MarkdownIt
+
+    text = as_markdown(page(evil_story(tmp_path), "r", "m"))
+    tokens = list(_all_tokens(MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(text)))
+    for token in tokens:
+        if token.type in ("html_block", "html_inline"):
+            assert re.fullmatch(r'<a id="[sd]\d+">|</a>', token.content.strip()), token.content
+        assert token.type != "image"
+        if token.type == "link_open":
+            assert str(token.attrs["href"]).startswith(("#", "https://"))
+        if token.type == "heading_open":
+            assert token.tag in ("h1", "h2")
+    widths = [line.count(" | ") for line in text.splitlines() if line.startswith('| <a id="s')]
+    assert len(set(widths)) == 1
+
+
+def _all_tokens(tokens: list) -> Iterator:  # type: ignore[type-arg]
+    for token in tokens:
+        yield token
+        yield from _all_tokens(token.children or [])
 
 
 def test_a_run_without_a_better_model_says_that_the_floor_ships(tmp_path: Path) -> None:
     told = Told("r")
     opening(told, tmp_path)
-    assert "the floor itself ships" in why_it_won(Ledger(told.envelopes))[0]
+    ledger = Ledger(told.envelopes)
+    assert "the floor itself ships" in why_it_won(ledger)[0]
+    assert "the floor itself ships" in as_markdown(page(ledger, "r", "m"))
 
 
 def test_the_ancestors_of_the_winner_are_no_rivals(tmp_path: Path) -> None:
@@ -63,19 +230,20 @@ def test_the_ancestors_of_the_winner_are_no_rivals(tmp_path: Path) -> None:
     assert [line.split()[0] for line in rivals] == ["e4"]
 
 
+def test_each_step_of_the_winners_way_says_what_it_added(both: tuple[str, Page]) -> None:
+    markdown, _ = both
+    way = plain(markdown[markdown.index("## What made the difference") :])
+    assert re.search(r"\| e1 \| sft \|.*\| \+0\.590 \|", way)
+    assert re.search(r"\| e3 \| sft \|.*\| \+0\.270 \|", way)
+
+
 def test_a_lineage_that_loops_is_told_once(tmp_path: Path) -> None:
     told = Told("r")
     told.say(
-        "engineer", Proposals(proposals=(trial("a", "x", parent="b"), trial("b", "y", parent="a"), trial("c", "z")))
+        "engineer",
+        experiment.Proposals(proposals=(trial("a", "x", parent="b"), trial("b", "y", parent="a"), trial("c", "z"))),
     )
     assert sorted(entry.experiment.id for entry, _ in tree(Ledger(told.envelopes))) == ["a", "b", "c"]
-
-
-def test_a_bar_in_a_hypothesis_does_not_break_the_table(tmp_path: Path) -> None:
-    told = Told("r")
-    told.say("engineer", Proposals(proposals=(trial("a", "x | y\nz"),)))
-    text = write_report(Ledger(told.envelopes), RunFolder(tmp_path)).read_text()
-    assert "x \\| y z" in text
 
 
 def test_the_sparkline_has_a_bar_a_value() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ SERVICES = {
     "POSTDOCS_GITHUB_URL": "/github",
     "POSTDOCS_GITHUB_RAW_URL": "/raw",
     "HF_ENDPOINT": "",
+    "POSTDOCS_DATASETS_SERVER_URL": "/viewer",
 }
 """Variable → where in the one server the service is."""
 
@@ -38,7 +40,9 @@ SERVICES = {
 class Asked(NamedTuple):
     path: str
     query: dict[str, str]
+    """Of a name that is given several times the last value."""
     headers: dict[str, str]
+    values: dict[str, list[str]] = {}
 
 
 class Reply(NamedTuple):
@@ -82,9 +86,10 @@ def serve(site: Site) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            values = parse_qs(parts.query)
+            query = {name: given[-1] for name, given in values.items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = site.reply(Asked(unquote(parts.path), query, headers))
+            reply = site.reply(Asked(unquote(parts.path), query, headers, values))
             time.sleep(reply.seconds)
             content = reply.content if isinstance(reply.content, bytes | str) else json.dumps(reply.content)
             body = content.encode() if isinstance(content, str) else content
@@ -118,6 +123,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setenv("POSTDOCS_WEB_HOSTS", site.where)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", os.devnull)
     monkeypatch.setattr(ARXIV_PACE, "seconds", 0.0)
     monkeypatch.setattr(ARXIV_PACE, "_next", 0.0)
     full_text._read.clear()
@@ -132,5 +138,10 @@ async def _nobody(recipient: str, message: Message) -> Message:
 
 async def use(tool: Tool, **arguments: object) -> str:
     """What the tool says, called as the bench calls it."""
-    desk = Desk(Tell(text="?"), Path(), Path(), _nobody)
+    return await use_for(Tell(text="?"), tool, **arguments)
+
+
+async def use_for(request: Message, tool: Tool, **arguments: object) -> str:
+    """What the tool says to a mind that is answering `request`."""
+    desk = Desk(request, Path(), Path(), _nobody)
     return await tool.run(tool.arguments.model_validate(arguments), desk)

@@ -194,7 +194,7 @@ def test_what_is_cut_is_the_longest_beginning_without_a_stop_string(text: str, s
     assert left == text or any(text.startswith(stop, len(left)) for stop in real)
 
 
-def test_a_command_scores_all_items_in_one_run(tmp_path: Path) -> None:
+def test_a_grader_scores_all_items_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "score.py").write_text(
         "import json, pathlib, sys\n"
         "pathlib.Path('runs').open('a').write('x')\n"
@@ -202,7 +202,7 @@ def test_a_command_scores_all_items_in_one_run(tmp_path: Path) -> None:
         "    item = json.loads(line)\n"
         "    print(float(item['prediction'] == item['expected'] + item['row']['end']))\n"
     )
-    metric = f"command:{sys.executable} score.py"
+    metric = f"grader:{sys.executable} score.py"
     scores = score_all(metric, tmp_path, ["a!", "b"], ["a", "b"], [{"end": "!"}, {"end": "!"}])
     assert scores == [1.0, 0.0]
     assert (tmp_path / "runs").read_text() == "x"
@@ -218,9 +218,9 @@ def test_a_command_scores_all_items_in_one_run(tmp_path: Path) -> None:
         ("echo 1 7", "it gave 7.0"),
     ],
 )
-def test_a_command_that_fails_says_why(command: str, told: str, tmp_path: Path) -> None:
+def test_a_grader_that_fails_says_why(command: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(MetricError, match=told):
-        score_all(f"command:{command}", tmp_path, ["a", "b"], ["a", "b"], [{}, {}])
+        score_all(f"grader:{command}", tmp_path, ["a", "b"], ["a", "b"], [{}, {}])
 
 
 def test_an_unknown_metric_names_those_there_are(tmp_path: Path) -> None:

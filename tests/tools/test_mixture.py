@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from protocol.errors import BadInput
 from tools.examples import Example, answer_key, make_all
-from tools.mixture import Ingredient, mix, write
+from tools.mixture import Ingredient, mix, weigh, write
 from tools.token_lengths import ruler
 
 
@@ -69,3 +72,23 @@ def test_worked_solutions_with_the_same_number_are_the_same_answer() -> None:
     assert one.answer_key == other.answer_key == "12"
     assert answer_key(" a  b ", "exact_match") == "a b"
     assert answer_key("120", "numeric") == "120"
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(1, 60), min_size=1),
+    st.dictionaries(st.sampled_from("abc"), st.floats(0.1, 10), max_size=3),
+    st.none() | st.integers(1, 100),
+)
+def test_weights_hold_without_a_row_twice(there: dict[str, int], weights: dict[str, float], cap: int | None) -> None:
+    mixed = [one for name, count in there.items() for one in ingredients(name, [str(n) for n in range(count)])]
+    taken = weigh(mixed, weights, cap)
+    counts = Counter(one.source for one in taken)
+    shared = [name for name in there if name in weights]
+    assert len(taken) <= max(len(shared), len(mixed) if cap is None else cap)
+    assert len({id(one) for one in taken}) == len(taken) and [one for one in mixed if one in taken] == taken
+    if weights:
+        assert set(counts) == set(shared)
+        rows = sum(counts.values())
+        for name in shared:  # a row more or less, as rows are whole
+            wanted = rows * weights[name] / sum(weights[one] for one in shared)
+            assert abs(counts[name] - wanted) <= len(shared) + 1

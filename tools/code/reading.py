@@ -9,11 +9,10 @@ from pydantic import BaseModel, Field
 
 from tools.arguments import Arguments
 from tools.code.github import RAW, Ref, Repository, ask
+from tools.lines import by_lines
 from tools.service import Missing
 from tools.tool import Desk, Tool, ToolFault
 
-LINES, CHARACTERS = 250, 10_000
-"""Of a file at a time."""
 ENTRIES = 300
 """Of a folder; GitHub itself lists at most 1,000."""
 
@@ -41,28 +40,11 @@ async def _read(given: ReadCode, desk: Desk) -> str:
     if path and not given.path.endswith("/"):
         answer = await RAW.get(f"/{given.repository}/{quote(given.ref)}/{quote(path)}")
         if answer.status == 200:
-            return _lines(answer.content, answer.cut, given)
+            where = f"{given.repository} {given.path} at {given.ref}"
+            return by_lines(answer.content, answer.cut, given.first_line, given.path, where)
         if answer.status != 404:
             RAW.accepted(answer)
     return await _folder(given, path)
-
-
-def _lines(content: bytes, cut: bool, given: ReadCode) -> str:
-    if b"\0" in content[:8_000]:
-        raise ToolFault(f"{given.path} is no text ({len(content):,} bytes)")
-    lines = content.decode(errors="replace").splitlines()
-    if given.first_line > max(1, len(lines)):
-        raise ToolFault(f"{given.path} has {len(lines)} lines")
-    taken: list[str] = []
-    for line in lines[given.first_line - 1 : given.first_line - 1 + LINES]:
-        if sum(map(len, taken)) + len(taken) + len(line) > CHARACTERS and taken:
-            break
-        taken.append(line[:CHARACTERS])
-    last = given.first_line + len(taken) - 1
-    more = f"; go on with first_line={last + 1}" if last < len(lines) else ""
-    total = f"more than {len(lines)}" if cut else str(len(lines))
-    head = f"{given.repository} {given.path} at {given.ref}, lines {given.first_line} to {last} of {total}{more}"
-    return "\n".join([head, *taken])
 
 
 async def _folder(given: ReadCode, path: str) -> str:

@@ -16,6 +16,8 @@ class DecodingPlan:
     bottom_share = 0.0
 
     def unfit(self, view: View) -> str | None:
+        if view.request.decoding.benchmark is not None:
+            return "the benchmark itself says how it prompts and decodes"
         return None if view.incumbent is not None else "the base's decoding was chosen when the floor was banked"
 
     def first(self, view: View) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.engineer.config import common, generation, job, reward
 from agents.engineer.plan import Range, Recipe, Space, View
 from agents.engineer.strategies.sft import peak_rate
+from protocol.benchmark import kind_of
 from protocol.experiment import AbortCriterion, Experiment
 from protocol.job import JobSpec
 
@@ -16,8 +17,10 @@ CHANCE = (0.05, 0.97)
 
 def practice_unfit(view: View) -> str | None:
     """Why learning from one's own answers cannot work yet, or None."""
-    if view.request.task.metric.startswith("command:"):
-        return "the metric is a command, which is too slow for a reward"
+    if kind_of(view.request.task.metric):
+        return "the metric is a benchmark, which gives no reward for a single answer"
+    if view.request.task.metric.startswith("grader:"):
+        return "the metric is a program, which is too slow for a reward"
     value = view.best.value if view.best else 0.0
     if not CHANCE[0] <= value <= CHANCE[1]:
         return f"the model is right in {value:.0%} of cases: too {'rarely' if value < CHANCE[0] else 'often'}"

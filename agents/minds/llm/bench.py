@@ -15,7 +15,7 @@ from autogen_core import CancellationToken
 from autogen_core.tools import TextResultContent, ToolResult, ToolSchema, Workbench
 from pydantic import BaseModel, ValidationError
 
-from agents.form import BadForm, Form
+from agents.form import BadForm, Form, Unfit
 from agents.minds.llm.limits import Limit, LimitExceeded
 from agents.minds.llm.schema import parameters
 from protocol.message import Message
@@ -42,11 +42,16 @@ class Bench(Workbench):
         limit: Limit,
         say: Callable[[Message], Awaitable[None]],
         role: str,
+        most: int | None = None,
     ) -> None:
+        """`most`: characters of a tool's result, where the tool itself allows more."""
         self.request, self.form, self.desk, self.limit, self.role = request, form, desk, limit, role
         self.tools = {tool.name: tool for tool in tools}
+        self.most = most
         self.reply: Message | None = None
-        self.calls = self.refused = 0
+        self.heard: set[str] = set()
+        """Ids of the calls that came here; those of unknown tools and unreadable ones do not."""
+        self.calls = self.refused = self.unfit = 0
         self._say = say
 
     async def list_tools(self) -> list[ToolSchema]:
@@ -62,7 +67,7 @@ class Bench(Workbench):
     ) -> ToolResult:
         """The tool's result, or what was wrong; never raises, since nobody is there to catch it."""
         begun = time.monotonic()
-        self.calls += 1
+        self.heard.add(call_id or "")
         told, failed = await self._attempt(name, arguments or {})
         said = ToolCalled(
             role=self.role,
@@ -75,17 +80,26 @@ class Bench(Workbench):
         await self._say(said)
         return ToolResult(name=name, result=[TextResultContent(content=told)], is_error=failed)
 
+    async def note(self, name: str, arguments: str, told: str) -> None:
+        """Journal a call that could not be made: of an unknown tool, or with arguments that are no JSON."""
+        call = ToolCalled(
+            role=self.role, tool=name, arguments=cut(arguments, JOURNALED), result=cut(told, JOURNALED), failed=True
+        )
+        await self._say(call)
+
     async def _attempt(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
         try:
             if name == SUBMIT:
                 return await self._submit(arguments), False
+            self.calls += 1
             self.limit.spend(tool_calls=1)
             return await self._use(self.tools[name], arguments)
         except ValidationError as error:
             self.refused += name == SUBMIT
             return _faults(error), True
         except BadForm as error:
-            self.refused += 1
+            self.unfit += isinstance(error, Unfit)
+            self.refused += not isinstance(error, Unfit)
             return str(error), True
         except LimitExceeded as error:
             return str(error), True
@@ -100,12 +114,14 @@ class Bench(Workbench):
     async def _use(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
         """Its result, or its fault, marked where a stranger may have worded it. Raises for wrong arguments only."""
         given, failed = tool.arguments.model_validate(arguments), True
+        left = self.limit.seconds_left()
+        seconds = tool.seconds if left is None else min(tool.seconds, left)
         try:
-            async with asyncio.timeout(tool.seconds):
-                text = cut(await tool.run(given, self.desk), tool.characters)
+            async with asyncio.timeout(seconds):
+                text = cut(await tool.run(given, self.desk), min(tool.characters, self.most or tool.characters))
             failed = False
         except TimeoutError:
-            text = f"{tool.name} took longer than {tool.seconds:.0f} s and was stopped; ask for less"
+            text = f"{tool.name} took longer than {seconds:.0f} s and was stopped; ask for less"
         except ToolFault as error:
             text = str(error)
         except Exception as error:

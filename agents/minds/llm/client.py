@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 
+from anthropic import AsyncAnthropic
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
-from autogen_ext.models.anthropic import AnthropicChatCompletionClient
+from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from agents.minds.choice import Model
+from agents.minds.llm.prompt_cache import CachingAnthropic
 
 SECONDS = 180.0
 """Longest wait for one reply; the turn's own limit may be nearer."""
@@ -33,15 +35,9 @@ INFO: ModelInfo = {
 def client(model: Model) -> ChatCompletionClient:
     """A client that tries once: `PatientClient` is what tries again. Raises `BadInput` without a needed key."""
     if model.provider.name == "anthropic":
-        return AnthropicChatCompletionClient(
-            model=model.name,
-            api_key=model.key() or NO_KEY,
-            base_url=model.url(),
-            model_info=INFO,
-            max_tokens=MOST_REPLY_TOKENS,
-            max_retries=0,
-            timeout=SECONDS,
-        )
+        asked = AsyncAnthropic(api_key=model.key() or NO_KEY, base_url=model.url(), max_retries=0, timeout=SECONDS)
+        given = {"model": model.name, "max_tokens": MOST_REPLY_TOKENS}
+        return BaseAnthropicChatCompletionClient(CachingAnthropic(asked), create_args=given, model_info=INFO)
     return OpenAIChatCompletionClient(
         model=model.name,
         api_key=model.key() or NO_KEY,

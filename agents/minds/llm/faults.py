@@ -11,7 +11,7 @@ from protocol.errors import PostdocsError
 
 _OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|too many (input )?tokens|maximum.{0,20}tokens|"
-    r"exceed.{0,30}(context|token)",
+    r"exceed.{0,30}(context|token)|tokens?`? .{0,40}must be <=",
     re.IGNORECASE,
 )
 _SPENT = re.compile(r"insufficient_quota|credit balance|billing|exceeded your (current )?quota|payment", re.IGNORECASE)
@@ -45,7 +45,7 @@ def remedy(error: Exception) -> Remedy:
     status, text = _status(error), str(error)
     if status is None:
         return Remedy.WAIT
-    if status in (400, 413, 422) and _OVERFLOW.search(text):
+    if status != 429 and _OVERFLOW.search(text):  # some local servers say so with a 500
         return Remedy.SHORTEN
     if status == 402 or (status == 429 and _SPENT.search(text)):
         return Remedy.GIVE_UP

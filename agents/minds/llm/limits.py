@@ -7,8 +7,8 @@ in those around it, and the first that is exceeded raises `LimitExceeded`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from protocol.errors import PostdocsError
@@ -50,8 +50,27 @@ class Limit:
     tokens: int = 0
     usd: float = 0.0
     tool_calls: int = 0
-    begun: float | None = None
-    """Monotonic; None while it is not entered: then time does not count."""
+    seconds: float = 0.0
+    """While it was entered, before the present time."""
+    entered: int = 0
+    """How many turns are under way within it; time counts once for all of them."""
+    begun: float = 0.0
+    """Monotonic; when the first of them began."""
+
+    @contextmanager
+    def enter(self) -> Iterator[Limit]:
+        """Let the time count, here and in all around. Raises `LimitExceeded` at once where nothing is left."""
+        with self.around.enter() if self.around else nullcontext():
+            if not self.entered:
+                self.begun = time.monotonic()
+            self.entered += 1
+            try:
+                self.check()
+                yield self
+            finally:
+                self.entered -= 1
+                if not self.entered:
+                    self.seconds += time.monotonic() - self.begun
 
     def spend(self, *, tokens: int = 0, usd: float = 0.0, tool_calls: int = 0) -> None:
         """Count it here and in all around, then check. Raises `LimitExceeded`."""
@@ -70,6 +89,7 @@ class Limit:
             limit.tokens += cost.prompt_tokens + cost.completion_tokens
             limit.usd += cost.usd or 0.0
             limit.tool_calls += cost.tool_calls
+            limit.seconds += cost.seconds
             limit = limit.around
 
     def check(self) -> None:
@@ -83,15 +103,14 @@ class Limit:
 
     def seconds_left(self) -> float | None:
         """Of this limit and those around it: the least; None where none has one."""
-        mine = None
-        if self.allowance.seconds is not None and self.begun is not None:
-            mine = max(0.0, self.allowance.seconds - (time.monotonic() - self.begun))
+        allowed = self.allowance.seconds
+        mine = None if allowed is None else max(0.0, allowed - self._spent()["seconds"])
         outer = self.around.seconds_left() if self.around else None
         both = [left for left in (mine, outer) if left is not None]
         return min(both) if both else None
 
     def _spent(self) -> dict[LimitKind, float]:
-        seconds = time.monotonic() - self.begun if self.begun is not None else 0.0
+        seconds = self.seconds + (time.monotonic() - self.begun if self.entered else 0.0)
         return {"tokens": self.tokens, "usd": self.usd, "tool_calls": self.tool_calls, "seconds": seconds}
 
 
@@ -101,15 +120,16 @@ class Limits:
 
     run: Limit = field(default_factory=lambda: Limit("the run", Allowance()))
     role: Allowance = field(default_factory=Allowance)
+    """Of each role that `roles` does not name."""
+    roles: Mapping[str, Allowance] = field(default_factory=dict)
     turn_allowance: Allowance = TURN
     _roles: dict[str, Limit] = field(default_factory=dict)
 
     def of(self, role: str) -> Limit:
-        return self._roles.setdefault(role, Limit(role, self.role, self.run))
+        return self._roles.setdefault(role, Limit(role, self.roles.get(role, self.role), self.run))
 
     @contextmanager
     def turn(self, role: str) -> Iterator[Limit]:
         """Bounds one answer of a role. Raises `LimitExceeded` at once where nothing is left."""
-        limit = Limit(role, self.turn_allowance, self.of(role), begun=time.monotonic())
-        limit.check()
-        yield limit
+        with Limit(role, self.turn_allowance, self.of(role)).enter() as limit:
+            yield limit

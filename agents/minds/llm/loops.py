@@ -33,12 +33,17 @@ class Loops:
 
     _seen: dict[str, int] = field(default_factory=dict)
     _last: dict[str, str] = field(default_factory=dict)
+    _failures: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Tool → kind of failure → how often since its last success."""
 
     def see(self, tool: str, arguments: str, result: str, failed: bool) -> Word:
         """The gravest of what the call itself and its kind of failure call for."""
         words = [self._repeated(f"{tool}({arguments})", result)]
+        failures = self._failures.setdefault(tool, {})
         if failed:
-            words.append(self._count(f"{tool}: {alike(result)}"))
+            words.append(_word(failures, alike(result)))
+        else:
+            failures.clear()  # it knows by now how that tool is used: the episode is over
         return max(words, key=list(Word).index)
 
     def _repeated(self, call: str, result: str) -> Word:
@@ -46,15 +51,17 @@ class Loops:
         if self._last.get(call) != result:
             self._last[call], self._seen[call] = result, 1
             return Word.NOTHING
-        return self._count(call)
+        return _word(self._seen, call)
 
-    def _count(self, what: str) -> Word:
-        times = self._seen[what] = self._seen.get(what, 0) + 1
-        if times >= OVER_AT:
-            return Word.OVER
-        if times >= ASKED_AT:
-            return Word.ANOTHER_WAY
-        return Word.TELL if times == TOLD_AT else Word.NOTHING
+
+def _word(seen: dict[str, int], what: str) -> Word:
+    """Counts it once more."""
+    times = seen[what] = seen.get(what, 0) + 1
+    if times >= OVER_AT:
+        return Word.OVER
+    if times >= ASKED_AT:
+        return Word.ANOTHER_WAY
+    return Word.TELL if times == TOLD_AT else Word.NOTHING
 
 
 def alike(failure: str) -> str:

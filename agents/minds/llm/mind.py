@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autogen_agentchat.agents import AssistantAgent
@@ -22,19 +22,20 @@ from agents import talk
 from agents.form import Form
 from agents.mind import Turn
 from agents.minds.choice import Model
-from agents.minds.llm.bench import Bench
+from agents.minds.llm.bench import SUBMIT, Bench
 from agents.minds.llm.client import client
 from agents.minds.llm.faults import ContextOverflow, ModelFailed
 from agents.minds.llm.limits import Limit, LimitExceeded, Limits
 from agents.minds.llm.loops import Loops, Word
-from agents.minds.llm.patient import PatientClient
+from agents.minds.llm.patient import Patience, PatientClient
 from agents.minds.llm.prices import price
 from agents.minds.playbook import PlaybookMind
 from agents.role import Role
 from protocol.errors import PostdocsError
 from protocol.message import Message
 from protocol.thought import Fallback, Thought
-from tools.tool import Desk
+from tools.mcp import Servers
+from tools.tool import Desk, Tool
 
 log = logging.getLogger(__name__)
 ROUNDS = 60
@@ -43,10 +44,13 @@ IDLE = 3
 """Replies without a tool call in a row after which it is given up."""
 REFUSED = 4
 """Forms that are refused."""
-SHORTER = (24_000, 8_000)
-"""Characters of a request that did not fit the model's context; then it is given up."""
+UNFIT = 10
+"""Answers that are well-formed, were tried, and do not work: each tells what to mend, which is no circle."""
+SHORTER = ((24_000, 4_000), (8_000, 1_500))
+"""Characters of a request, and of each tool's result, where they did not fit the model's context; then it is over."""
 NUDGE = "Use a tool, or call `submit` with your answer: only that ends your turn."
 CUT_OFF = "Your reply was empty or cut off. Call one tool, or `submit` a shorter answer."
+CALL_CUT_OFF = "Your reply was cut off before its call was complete. Call one tool at a time, with shorter arguments."
 REPEATED = "You have had this result before, and nothing has changed since. Go on from it."
 ANOTHER_WAY = "You are going round in circles. Try another way, or `submit` the best answer that you have."
 
@@ -61,11 +65,15 @@ class LlmMind:
         limits: Limits,
         *,
         require: bool = False,
+        patience: Patience | None = None,
         connect: Callable[[Model], ChatCompletionClient] = client,
+        servers: Servers | None = None,
     ) -> None:
+        """`servers`: the MCP servers of the run, of which the role may have tools beside its own."""
+        self.servers = servers or Servers()
         self.role, self.model, self.limits, self.require = role, model, limits, require
         self.name = str(model)
-        self._playbook, self._connect = PlaybookMind(role), connect
+        self._playbook, self._connect, self._patience = PlaybookMind(role), connect, patience or Patience()
 
     async def think(self, request: Message, turn: Turn) -> Message:
         """The model's answer, else the playbook's. With `require`, raises instead of falling back."""
@@ -84,20 +92,28 @@ class LlmMind:
         return await self._playbook.think(request, turn)
 
     async def _answer(self, request: Message, form: Form, turn: Turn, limit: Limit) -> Message:
-        """Ask; with a shorter request where the model cannot read so much."""
+        """Ask; with a shorter request, and shorter results of tools, where the model cannot read so much."""
         told = form.tell(request)
-        for length in (len(told), *SHORTER):
-            try:
-                return await self._attempt(request, form, turn, limit, _shortened(told, length))
-            except ContextOverflow as error:
-                last = error
+        own = [tool for tool in self.role.tools if tool.name in form.tools]
+        taken = {SUBMIT, *(tool.name for tool in self.role.tools)}
+        async with self.servers.tools(self.role.name, taken, turn.say, limit.seconds_left()) as others:
+            for length, most in ((len(told), None), *SHORTER):
+                bench = self._bench(request, form, [*own, *others], turn, limit, most)
+                try:
+                    return await self._attempt(bench, turn, limit, _shortened(told, length))
+                except ContextOverflow as error:
+                    last = error
         raise last
 
-    async def _attempt(self, request: Message, form: Form, turn: Turn, limit: Limit, told: str) -> Message:
+    def _bench(
+        self, request: Message, form: Form, tools: Sequence[Tool], turn: Turn, limit: Limit, most: int | None
+    ) -> Bench:
+        desk = _desk(request, turn, self.role.name, self.name)
+        return Bench(request, form, tools, desk, limit, turn.say, self.role.name, most)
+
+    async def _attempt(self, bench: Bench, turn: Turn, limit: Limit, told: str) -> Message:
         begun = time.monotonic()
-        patient = PatientClient(self._connect(self.model), self.name, limit, price(self.model))
-        tools = [tool for tool in self.role.tools if tool.name in form.tools]
-        bench = Bench(request, form, tools, _desk(request, turn), limit, turn.say, self.role.name)
+        patient = PatientClient(self._connect(self.model), self.name, limit, price(self.model), self._patience)
         try:
             return await self._converse(patient, bench, told)
         finally:
@@ -106,7 +122,7 @@ class LlmMind:
             cost = Thought(
                 role=self.role.name,
                 model=self.name,
-                asked=request.type,
+                asked=bench.request.type,
                 calls=patient.calls,
                 tool_calls=bench.calls,
                 prompt_tokens=used.prompt_tokens,
@@ -134,12 +150,14 @@ class LlmMind:
                 return bench.reply
             if bench.refused >= REFUSED:
                 raise ModelFailed(self.name, f"{REFUSED} answers were refused")
-            calls = _calls(response)
+            if bench.unfit >= UNFIT:
+                raise ModelFailed(self.name, f"{UNFIT} answers were tried and did not work")
+            calls = await _calls(response, bench)
             idle = 0 if calls else idle + 1
             if idle >= IDLE:
                 raise ModelFailed(self.name, f"{IDLE} replies without an answer")
             words = [loops.see(*call) for call in calls]
-            say = _say(words, response)
+            say = _say(words, response, patient.cut_off and any(failed for *_, failed in calls))
             if Word.OVER in words:
                 raise ModelFailed(self.name, "it went round in circles")
         raise ModelFailed(self.name, f"no answer after {ROUNDS} replies")
@@ -156,29 +174,30 @@ async def _step(agent: AssistantAgent, say: list[str]) -> Response:
         raise ModelFailed(agent.name, f"an unreadable reply ({type(error).__name__}: {error})") from error
 
 
-def _calls(response: Response) -> list[tuple[str, str, str, bool]]:
-    """(tool, arguments, result, failed) of each call in this reply, those to unknown tools and unreadable ones too."""
+async def _calls(response: Response, bench: Bench) -> list[tuple[str, str, str, bool]]:
+    """(tool, arguments, result, failed) of each call in this reply. Those to unknown tools and unreadable ones, which
+    AutoGen answers itself, are journaled here."""
     events: list[BaseAgentEvent | BaseChatMessage] = list(response.inner_messages or [])
     asked = {call.id: call for event in events if isinstance(event, Called) for call in event.content}
-    results = [result for event in events if isinstance(event, ToolCallExecutionEvent) for result in event.content]
-    return [
-        (
-            result.name,
-            asked[result.call_id].arguments if result.call_id in asked else "",
-            result.content,
-            bool(result.is_error),
-        )
-        for result in results
-    ]
+    found = []
+    for result in (one for event in events if isinstance(event, ToolCallExecutionEvent) for one in event.content):
+        arguments = asked[result.call_id].arguments if result.call_id in asked else ""
+        if result.call_id not in bench.heard:
+            await bench.note(result.name, arguments, result.content)
+        found.append((result.name, arguments, result.content, bool(result.is_error)))
+    return found
 
 
-def _say(words: list[Word], response: Response) -> list[str]:
-    """What to tell the model before its next reply; nothing where the tools' results speak for themselves."""
+def _say(words: list[Word], response: Response, cut_off: bool) -> list[str]:
+    """What to tell the model before its next reply; nothing where the tools' results speak for themselves. `cut_off`:
+    its calls were."""
     if not words:
         text = response.chat_message.to_text() if isinstance(response.chat_message, TextMessage) else ""
         return [NUDGE if text.strip() else CUT_OFF]
     if Word.ANOTHER_WAY in words:
         return [ANOTHER_WAY]
+    if cut_off:
+        return [CALL_CUT_OFF]
     return [REPEATED] if Word.TELL in words else []
 
 
@@ -190,6 +209,6 @@ def _shortened(text: str, length: int) -> str:
     return f"{text[:half]}\n[… {len(text) - length:,} characters left out …]\n{text[-half:]}"
 
 
-def _desk(request: Message, turn: Turn) -> Desk:
+def _desk(request: Message, turn: Turn, role: str, model: str) -> Desk:
     folder, task_folder = getattr(request, "folder", "."), getattr(request, "task_folder", ".")
-    return Desk(request, Path(folder), Path(task_folder), turn.ask)
+    return Desk(request, Path(folder), Path(task_folder), turn.ask, turn.say, role, model)

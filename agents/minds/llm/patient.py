@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from autogen_core import CancellationToken
-from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
+from autogen_core import CancellationToken, FunctionCall
+from autogen_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    LLMMessage,
+    ModelInfo,
+    RequestUsage,
+)
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
@@ -19,12 +28,27 @@ from agents.minds.llm.prices import Price
 
 log = logging.getLogger(__name__)
 TRIES = 6
+TRIES_WHEN_LOST = 2
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds; doubled from try to try, with full jitter (M. Brooker, "Exponential backoff and jitter", 2015)."""
 MOST_ASKED_WAIT = 120.0
 """A server that asks for longer is not waited for."""
+UNREADABLE = "unreadable"
+"""Key under which arguments that cannot be read are kept in the conversation."""
 CHARACTERS_A_TOKEN = 4
 """Where a server does not tell what it counted."""
+
+
+@dataclass
+class Patience:
+    """How often a provider is asked again: as long as that can help, until it did not; then but once, until it has
+    answered again. Shared by the turns of a run, which would else spend its time waiting for a server that is down."""
+
+    lost: bool = False
+
+    @property
+    def tries(self) -> int:
+        return TRIES_WHEN_LOST if self.lost else TRIES
 
 
 class PatientClient(ChatCompletionClient):
@@ -36,11 +60,15 @@ class PatientClient(ChatCompletionClient):
         model: str,
         limit: Limit,
         price: Price | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._inner, self.model, self._limit, self._price = inner, model, limit, price
+        self._patience = patience or Patience()
         self.calls = self.retries = 0
         self._spent = RequestUsage(prompt_tokens=0, completion_tokens=0)
         self.usd = 0.0 if price else None
+        self.cut_off = False
+        """Whether the last reply ended at the provider's limit of length."""
 
     async def create(
         self,
@@ -53,8 +81,9 @@ class PatientClient(ChatCompletionClient):
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """One reply. Raises `ModelFailed` (`ContextOverflow`) and `LimitExceeded`."""
-        wait = FIRST_WAIT
-        for attempt in range(1, TRIES + 1):
+        wait, messages = FIRST_WAIT, [_readable(message) for message in messages]
+        tries = self._patience.tries
+        for attempt in range(1, tries + 1):
             self._limit.check()
             try:
                 async with asyncio.timeout(self._limit.seconds_left()):
@@ -69,14 +98,14 @@ class PatientClient(ChatCompletionClient):
                 return result
             except Exception as error:  # SDKs raise what they like, of garbled replies too
                 self._limit.check()
-                pause = self._pause(error, attempt, wait)
+                pause = self._pause(error, wait, last=attempt == tries)
                 log.warning("%s, try %d: %s; again in %.1f s", self.model, attempt, reason(error), pause)
             self.retries += 1
             await asyncio.sleep(pause)
             wait = min(2 * wait, LONGEST_WAIT)
         raise AssertionError("the last try returns or raises")
 
-    def _pause(self, error: Exception, attempt: int, wait: float) -> float:
+    def _pause(self, error: Exception, wait: float, last: bool) -> float:
         """Seconds until the next try. Raises when there is to be none."""
         told = reason(error)
         what = remedy(error)
@@ -84,8 +113,9 @@ class PatientClient(ChatCompletionClient):
             raise ContextOverflow(self.model, told) from error
         if what is Remedy.GIVE_UP:
             raise ModelFailed(self.model, told) from error
-        if attempt == TRIES:
-            raise ModelFailed(self.model, f"{told} ({TRIES} tries)") from error
+        if last:
+            tries, self._patience.lost = self._patience.tries, True
+            raise ModelFailed(self.model, f"{told} ({tries} tries)") from error
         asked = retry_after(error)
         left = self._limit.seconds_left()
         if asked is not None and asked > min(MOST_ASKED_WAIT, left if left is not None else MOST_ASKED_WAIT):
@@ -93,11 +123,12 @@ class PatientClient(ChatCompletionClient):
         return asked if asked is not None else random.uniform(0, wait)
 
     def _count(self, result: CreateResult, messages: Sequence[LLMMessage]) -> None:
-        used = result.usage
+        used, self._patience.lost = result.usage, False
         if not used.prompt_tokens:
             size = sum(len(str(message.content)) for message in messages)
             used = RequestUsage(size // CHARACTERS_A_TOKEN, len(str(result.content)) // CHARACTERS_A_TOKEN)
         self.calls += 1
+        self.cut_off = result.finish_reason == "length"
         self._spent = RequestUsage(
             self._spent.prompt_tokens + used.prompt_tokens, self._spent.completion_tokens + used.completion_tokens
         )
@@ -130,3 +161,20 @@ class PatientClient(ChatCompletionClient):
     @property
     def model_info(self) -> ModelInfo:
         return self._inner.model_info
+
+
+def _readable(message: LLMMessage) -> LLMMessage:
+    """Without arguments that are no JSON object: vLLM and others read those of earlier calls, and refuse them."""
+    if not isinstance(message, AssistantMessage) or isinstance(message.content, str):
+        return message
+    calls = [FunctionCall(call.id, _as_object(call.arguments), call.name) for call in message.content]
+    return message.model_copy(update={"content": calls})
+
+
+def _as_object(arguments: str) -> str:
+    try:
+        if isinstance(json.loads(arguments), dict):
+            return arguments
+    except ValueError:
+        pass
+    return json.dumps({UNREADABLE: arguments})

@@ -29,7 +29,7 @@ class Price(Part):
     date: str = ""
 
     def of(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """US dollars of a call. Cached prefixes are counted in full, so this is never too low."""
+        """US dollars of a call. Tokens from a cache are counted like others: rather too much than too little."""
         return (prompt_tokens * self.input + completion_tokens * self.output) / MILLION
 
 

@@ -54,8 +54,17 @@ def _text(content: str | list[dict[str, Any]]) -> str:
     return content if isinstance(content, str) else "\n".join(str(block.get("text", "")) for block in content)
 
 
-def reply(completion: dict[str, Any]) -> dict[str, Any]:
-    """A chat completion as a message of Anthropic's."""
+def kept(body: dict[str, Any]) -> Any:
+    """What is to be kept for the next request: tools and prompt, where the prompt is marked; None where it is not.
+    https://platform.claude.com/docs/en/build-with-claude/prompt-caching"""
+    system = body.get("system")
+    marked = isinstance(system, list) and any("cache_control" in block for block in system)
+    return [body.get("tools"), system] if marked else None
+
+
+def reply(completion: dict[str, Any], written: int = 0, read: int = 0) -> dict[str, Any]:
+    """A chat completion as a message of Anthropic's. Of the prompt's tokens so many were written into the cache, or
+    read from it."""
     choice = completion["choices"][0]
     said = choice["message"]
     content: list[dict[str, Any]] = [{"type": "text", "text": said["content"]}] if said.get("content") else []
@@ -67,6 +76,8 @@ def reply(completion: dict[str, Any]) -> dict[str, Any]:
             given = {"unreadable": arguments}
         content.append({"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": given})
     usage = completion["usage"]
+    prompt = usage["prompt_tokens"]
+    written, read = min(written, prompt), min(read, prompt)
     return {
         "id": completion["id"].replace("chatcmpl", "msg"),
         "type": "message",
@@ -75,5 +86,10 @@ def reply(completion: dict[str, Any]) -> dict[str, Any]:
         "content": content,
         "stop_reason": _STOP[choice["finish_reason"]],
         "stop_sequence": None,
-        "usage": {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]},
+        "usage": {
+            "input_tokens": prompt - written - read,
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": read,
+            "output_tokens": usage["completion_tokens"],
+        },
     }

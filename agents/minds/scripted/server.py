@@ -1,6 +1,7 @@
 """A server for one script: OpenAI's `POST /v1/chat/completions` and `GET /v1/models`, Anthropic's `POST /v1/messages`.
 
-https://platform.openai.com/docs/api-reference/chat. It counts tokens as characters / 4, and says so to nobody.
+https://platform.openai.com/docs/api-reference/chat. It counts tokens as characters / 4 of the
+request's own body, and says so to nobody.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ class ScriptedServer:
     def __init__(self, script: Script, faults: Faults | None = None, port: int = 0) -> None:
         self.script, self.faults = script, faults or Faults()
         self.seen: list[Conversation] = []
-        self.counted: list[int] = []
-        """Prompt tokens of each reply."""
+        self.billed: list[int] = []
+        """Tokens of each, prompt and reply together."""
+        self.cached: list[int] = []
+        """Tokens that Anthropic's API has read from its cache, for each request that wanted it to."""
+        self._kept: set[str] = set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
         self._server.daemon_threads = True
@@ -45,17 +49,27 @@ class ScriptedServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def completion(self, body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
-        """The body of the answer to a request."""
+    def cache(self, kept: object) -> tuple[int, int]:
+        """(written, read) tokens of what a request wants to be kept."""
+        if kept is None:
+            return 0, 0
+        text, size = json.dumps(kept), tokens(kept)
+        with self._lock:
+            known = text in self._kept
+            self._kept.add(text)
+            self.cached.append(size if known else 0)
+        return (0, size) if known else (size, 0)
+
+    def completion(self, body: dict[str, Any], fault: Fault | None, prompt: int) -> dict[str, Any]:
+        """The body of the answer to a request of so many tokens."""
         tools = {tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in body.get("tools") or ()}
         talk = Conversation(body["messages"], tools)
         message, reason = _message(_spoilt(fault) if fault in SPOILT else self.script(talk), fault)
-        prompt = len(json.dumps(body["messages"])) // CHARACTERS_A_TOKEN
+        reply = tokens(message)
         with self._lock:
             self.seen.append(talk)
-            self.counted.append(prompt)
+            self.billed.append(prompt + reply)
             number = len(self.seen)
-        reply = len(json.dumps(message)) // CHARACTERS_A_TOKEN
         return {
             "id": f"chatcmpl-{number}",
             "object": "chat.completion",
@@ -64,6 +78,16 @@ class ScriptedServer:
             "choices": [{"index": 0, "message": message, "finish_reason": reason}],
             "usage": {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply},
         }
+
+
+def tokens(said: object) -> int:
+    """A count for what is sent as JSON."""
+    return len(json.dumps(said, ensure_ascii=False)) // CHARACTERS_A_TOKEN
+
+
+def prompt_tokens(body: dict[str, Any]) -> int:
+    """Of all that a model gets to read: the conversation and the schemas of the tools, as providers bill them."""
+    return tokens([body.get(name) for name in ("system", "messages", "tools")])
 
 
 SPOILT = ("empty", "refusal", "unknown_tool")
@@ -126,8 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, {"detail": ["this", "is", "no", "completion"]})
         if fault == "slow":
             time.sleep(self.owner.faults.slow_seconds)
-        told = self.owner.completion(anthropic.request(body) if claude else body, fault)
-        return self._send(200, anthropic.reply(told) if claude else told, cut=fault == "cut")
+        told = self.owner.completion(anthropic.request(body) if claude else body, fault, prompt_tokens(body))
+        if claude:
+            told = anthropic.reply(told, *self.owner.cache(anthropic.kept(body)))
+        return self._send(200, told, cut=fault == "cut")
 
     def _send(
         self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None, cut: bool = False

@@ -21,9 +21,9 @@ from ray.util.state.exception import RayStateApiException
 from protocol.job import Job
 from services.executor.backends.backend import BackendFailed
 from services.executor.backends.shared_folder import Cluster, State
-from services.executor.inventory.known_gpus import memory_gb
 from services.executor.inventory.machine import Gpu, Grant, Machine
 from services.executor.job.control import Control
+from tools.sizing.gpus import memory_gb
 
 ANSWER_SECONDS = 20.0
 """Ray starts an actor before it confirms a submission, but on a busy head node first a process for it."""

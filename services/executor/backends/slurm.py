@@ -19,11 +19,11 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from protocol.job import Job
 from services.executor.backends.backend import BackendFailed
 from services.executor.backends.shared_folder import Cluster, State
-from services.executor.inventory.known_gpus import memory_gb
 from services.executor.inventory.machine import Gpu, Grant, Machine
 from services.executor.job.control import Control
 from services.executor.job.main import supervise
 from services.executor.sandbox import environment
+from tools.sizing.gpus import memory_gb
 
 ANSWER_SECONDS = 60.0
 """A controller under load answers late; Slurm's own MessageTimeout is 10 s and often raised."""

@@ -16,9 +16,8 @@ from collections.abc import Collection, Sequence
 from protocol.job import Needs
 from protocol.message import Part
 from services.executor.inventory.machine import Gpu, Grant, Machine
+from tools.sizing.gpus import CONTEXT_GB
 
-CONTEXT_GB = 0.6
-"""What a process takes on a GPU before its first tensor (CUDA context, cuBLAS), kept free for each that shares one."""
 HOST_RESERVE_GB = 1.0
 """Host memory for the worker itself and the warm processes, which is promised to no job."""
 

@@ -12,6 +12,7 @@ import sys
 import traceback
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,7 +24,8 @@ from services.executor.preflight.config_keys import config_keys
 from services.executor.preflight.lint import lint
 from services.executor.preflight.parse import parse
 from services.executor.preflight.script import Script
-from services.executor.preflight.small import first_rows, make_small
+from services.executor.preflight.shrink import FOLDER, CannotShrink, shrink
+from services.executor.preflight.small import first_rows, make_short, make_small
 
 LOOK, FLAWS = "preflight.json", "preflight_flaws.json"
 MOST_FLAWS = 30
@@ -41,6 +43,8 @@ class Found(Part):
     """What was found."""
 
     flaws: tuple[Flaw, ...]
+    shrunken: str = ""
+    """How the model was made small for it; empty where it was not."""
 
 
 def main() -> None:
@@ -50,13 +54,28 @@ def main() -> None:
     script = parse(look.argv, texts)
     lines = first_rows(script.config) if isinstance(script, Script) else []
     flaws = _checked(script, lines) if isinstance(script, Script) else script
-    Path(FLAWS).write_text(Found(flaws=tuple(flaws)).model_dump_json())
+    small, shrunken = dict[str, Any](), ""
+    if isinstance(script, Script) and not flaws:
+        try:
+            small, shrunken = _small(script, lines)
+        except CannotShrink as error:
+            flaws = [Flaw(stage="smoke", told=str(error)[:MOST_CHARACTERS])]
+    Path(FLAWS).write_text(Found(flaws=tuple(flaws), shrunken=shrunken).model_dump_json())
     if flaws or not isinstance(script, Script):
         return
-    if script.config:
-        small = make_small(script.config, lines, Path.cwd())
+    if small:
         Path(script.config_name).write_text(yaml.safe_dump(small, sort_keys=False))
     _run(look.argv)
+
+
+def _small(script: Script, lines: list[str]) -> tuple[dict[str, Any], str]:
+    """The config for two steps on a slice, and how the model was made small for them, where it was."""
+    small = make_small(script.config, lines, Path.cwd())
+    model = small.get("model_name_or_path")
+    told = shrink(model, Path.cwd() / FOLDER) if isinstance(model, str) else None
+    if told is None:
+        return small, ""
+    return make_short(small) | {"model_name_or_path": str(Path.cwd() / FOLDER)}, told
 
 
 def _checked(script: Script, lines: list[str]) -> list[Flaw]:

@@ -17,6 +17,8 @@ SECONDS = 2.0
 STEPS = 2
 BATCH = 4
 COMPLETION_TOKENS = 32
+SHORT = 512
+"""Tokens of a row, where the model was made small."""
 
 
 def first_rows(config: Mapping[str, Any]) -> list[str]:
@@ -51,6 +53,14 @@ def make_small(config: Mapping[str, Any], lines: list[str], folder: Path) -> dic
         ),
     }
     return small | {name: value for name, value in changes.items() if name in config}
+
+
+def make_short(config: Mapping[str, Any]) -> dict[str, Any]:
+    """For a vocabulary as large as a large model's: its scores of a batch are what takes memory in a small one."""
+    most = {"max_length": SHORT, "max_prompt_length": SHORT}
+    return dict(config) | {
+        name: min(length, _count(config.get(name)) or length) for name, length in most.items() if name in config
+    }
 
 
 def _is_row(line: str) -> bool:

@@ -47,28 +47,31 @@ def on_the_cpu(spec: JobSpec, **changes: object) -> JobSpec:
     return spec.model_copy(update={"needs": needs, "launch": "python", **changes})
 
 
-async def carry_out(backend: Backend, job: Job, steps: int | None = None) -> Ended:
-    """Start it in a fresh folder and see it through. Raises `BackendFailed`, `JobRefused`, `BadJobFolder`."""
-    folder, record = JobFolder(job), Record()
+async def carry_out(backend: Backend, job: Job, steps: int | None = None, seconds: float | None = None) -> Ended:
+    """Start it in a fresh folder and see it through, for `seconds` at most, or `SECONDS`.
+
+    Raises `BackendFailed`, `JobRefused`, `BadJobFolder`.
+    """
+    folder, record, limit = JobFolder(job), Record(), seconds or SECONDS
     await _clear(folder.root)
     now = time.monotonic()
-    until = now + TRAINING_SHARE * SECONDS
+    until = now + TRAINING_SHARE * limit
     terms = Terms(taken_up=now, stop_at=until, grant=Grant(cpus=1), steps=steps, nice=NICE)
     handle = await backend.start(job, terms)
     begun, stopped = time.monotonic(), None
     try:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(limit):
                 await _listen(handle, record)
         except TimeoutError:
-            stopped = Killed(f"it was not done after {SECONDS:.0f} s on the CPU, with {record.steps} training steps")
+            stopped = Killed(f"it was not done after {limit:.0f} s on the CPU, with {record.steps} training steps")
             await handle.kill()
         exit = await handle.wait()
     finally:
         await handle.kill()
-    seconds = time.monotonic() - begun
+    took = time.monotonic() - begun
     about = {"job": job.id, "experiment": job.experiment, "at": time.time()}
-    end = await asyncio.to_thread(outcome, exit, record, stopped, folder, seconds, about)
+    end = await asyncio.to_thread(outcome, exit, record, stopped, folder, took, about)
     return Ended(end, tuple(record.last_lines), record.steps)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.form import BadForm, Form
+from agents.form import BadForm, Form, Unfit
 from agents.mind import Turn
 from agents.minds.choice import PROVIDERS, Model
 from agents.minds.llm import patient
@@ -30,6 +30,8 @@ class Answer(Part):
 async def _complete(request: Tell, filled: Answer, ask: Ask) -> CancelRun:
     if filled.text == "bad":
         raise BadForm("text must not be `bad`")
+    if filled.text.startswith("unfit"):
+        raise Unfit(f"it was tried: {filled.text}")
     return CancelRun(reason=filled.text)
 
 

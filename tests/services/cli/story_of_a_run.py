@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from protocol import control, critique, data, experiment, job, research, schedule, score
+from protocol import bundle, control, critique, data, experiment, job, research, schedule, score
 from protocol.brief import Brief, Task
 from protocol.envelope import Envelope, wrap
 from protocol.message import Message, message_id
@@ -207,6 +207,7 @@ def experiments(told: Told) -> None:
 def ending(told: Told, folder: Path) -> control.RunEnded:
     """The sealed test, read once, and the end."""
     told.say("scorer", scored("e3", 0.871, split="test"))
+    told.say("scorer", bundle.Bundled(candidate="e3", path=str(folder / "bundle"), steps=2, bytes=5_000_000))
     ended = control.RunEnded(
         outcome="target_met", candidate="e3", floor=value(0.02), dev=value(0.88), test=value(0.871, 1000), target=0.85,
         experiments=4, killed=1, promoted=2, failed=0, seconds=told.seconds, busy=0.91,

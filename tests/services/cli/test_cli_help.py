@@ -13,7 +13,7 @@ from services.cli.main import app
 
 HEAVY = ("torch", "transformers", "langgraph", "autogen_core", "autogen_agentchat", "nats", "pydantic", "numpy")
 READING = ("runs", "show", "watch", "replay", "report")
-COMMANDS = ("run", "resume", *READING, "cancel", "tell", "roles", "worker", "workers", "doctor", "schema")
+COMMANDS = ("run", "resume", *READING, "push", "cancel", "tell", "roles", "worker", "workers", "doctor", "schema")
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:

@@ -93,7 +93,15 @@ def test_report_is_written_where_it_is_missing(cli: Cli, runs_dir: Path) -> None
     assert "## Why the winner won" in told
 
 
+def test_report_html_says_where_the_page_is(cli: Cli, runs_dir: Path) -> None:
+    (runs_dir / RUN / "report.html").unlink(missing_ok=True)
+    told = cli("report", RUN, "--html").stdout
+    assert told == f"{(runs_dir / RUN / 'report.html').resolve()}\n"
+    assert "<h2>Why the winner won</h2>" in Path(told.strip()).read_text()
+
+
 def test_report_is_not_written_twice(cli: Cli, runs_dir: Path) -> None:
+    cli("report", RUN)
     (runs_dir / RUN / "report.md").write_text("# mine\n")
     assert json.loads(cli("report", RUN, "--json").stdout)["markdown"] == "# mine\n"
 

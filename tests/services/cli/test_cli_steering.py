@@ -14,6 +14,7 @@ from story_of_a_run import RUN
 
 from services.run_access import read_ledger
 from services.run_folder import RunFolder
+from tests.tools.outside_world import SERVICES
 
 TASK = Path(__file__).parents[3] / "examples" / "dates" / "task.yaml"
 
@@ -67,11 +68,19 @@ def test_debug_shows_the_traceback_and_nothing_else_does(tmp_path: Path) -> None
     assert "Traceback" in call("--debug")
 
 
-def test_doctor_finds_what_a_crew_needs(cli: Cli) -> None:
-    done = cli("doctor", "--json")
-    states = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
+def test_doctor_finds_what_a_crew_needs_and_online_what_its_tools_can_reach(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (*SERVICES, "POSTDOCS_SEARCH_URL"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    done = cli("doctor", "--online", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    states = {name: check["state"] for name, check in checks.items()}
     assert states["bus"] == states["packages"] == states["runs"] == "ok"
     assert set(states) >= {"python", "device", "disk", "memory", "sandbox", "models"}
+    outside = ("arXiv", "Hugging Face Hub", "datasets server", "Semantic Scholar", "web search", "GitHub")
+    assert all("cannot be reached" in checks[name]["told"] and states[name] == "missing" for name in outside)
+    assert done.exit_code == 0  # the crew can do without them
 
 
 def test_doctor_fails_where_runs_cannot_be_written(tmp_path: Path) -> None:

@@ -129,6 +129,14 @@ async def test_rows_that_cannot_be_read_for_overlap_are_named(lab: Laboratory, t
         await lab.ask(OverlapRequest(name="odd", path=str(tmp_path / "rows.jsonl")), Overlap)
 
 
+async def test_rows_that_were_written_again_meanwhile_are_not_counted(lab: Laboratory, tmp_path: Path) -> None:
+    await lab.prepare()
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "a"}\n')
+    with pytest.raises(AnswerFailed, match="written again meanwhile"):
+        await lab.ask(OverlapRequest(name="other", path=str(path), sha256="0" * 64), Overlap)
+
+
 async def test_a_scorer_that_was_not_prepared_says_so(lab: Laboratory) -> None:
     with pytest.raises(AnswerFailed, match="asked `prepare_eval` first"):
         await lab.score()

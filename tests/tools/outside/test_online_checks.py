@@ -19,16 +19,33 @@ async def test_services_that_answer_are_ok(world: Site, monkeypatch: pytest.Monk
     world.on("/search", Reply({"results": []}))
     world.on("/github/rate_limit", Reply({"resources": {}}))
     world.on("/raw/huggingface/trl/HEAD/README.md", Reply("# TRL"))
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    world.on("/api/models/openai-community/gpt2", Reply({"id": "openai-community/gpt2"}))
+    world.on("/api/whoami-v2", Reply({"type": "user", "name": "ada"}))
+    world.on("/api/docs/search", Reply([{"text": "a passage"}]))
+    world.on("/viewer/is-valid", Reply({"viewer": True, "preview": True}))
     found = {check.name: check for check in await checks()}
     assert {check.state for check in found.values()} == {"ok"}, found
     assert "1706.03762v7" in found["arXiv"].told and found["GitHub"].told == "answers, with GITHUB_TOKEN"
     assert "without SEMANTIC_SCHOLAR_API_KEY" in found["Semantic Scholar"].told
+    assert found["Hugging Face token"].told == "is of ada" and "rows are shown" in found["datasets server"].told
+    sent = {asked.path for asked in world.asked if "hf_secret" in str(asked.headers)}
+    assert sent == {"/api/whoami-v2"}
 
 
 async def test_services_that_do_not_answer_are_missing(world: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in SERVICES:
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     found = {check.name: check for check in await checks()}
-    assert {check.state for check in found.values()} == {"missing"} and len(found) == 7
+    assert {check.state for check in found.values()} == {"missing"} and len(found) == 11
     assert "no search engine is configured" in found["web search"].told
-    assert all("cannot be reached" in check.told for name, check in found.items() if name != "web search")
+    assert "none is set: no gated datasets" in found["Hugging Face token"].told
+    unset = ("web search", "Hugging Face token")
+    assert all("cannot be reached" in check.told for name, check in found.items() if name not in unset)
+
+
+async def test_a_token_that_is_not_valid_is_told(world: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    world.on("/api/whoami-v2", Reply({"error": "Invalid username or password."}, 401))
+    found = {check.name: check for check in await checks()}
+    assert found["Hugging Face token"].state == "missing" and "not valid" in found["Hugging Face token"].told

@@ -11,12 +11,14 @@ from tests.tools.outside_world import SERVICES, Reply, Site, use
 from tools import hub_client
 from tools.code import CODE
 from tools.http import Http, Unreachable
+from tools.hub import HUB_BUILDING, HUB_SOURCES
 from tools.papers import LITERATURE
 from tools.service import Service
 from tools.tool import Tool, ToolFault
 from tools.web import WEB, fetch
 
-TOOLS = {tool.name: tool for tool in (*LITERATURE, *WEB, *CODE)}
+HUB_TOOLS = (*HUB_SOURCES, *HUB_BUILDING)
+TOOLS = {tool.name: tool for tool in (*LITERATURE, *WEB, *CODE, *HUB_TOOLS)}
 GIVEN: dict[str, dict[str, Any]] = {
     "search_papers": {"query": "x"},
     "search_papers semantic_scholar": {"query": "x", "source": "semantic_scholar"},
@@ -37,12 +39,32 @@ GIVEN: dict[str, dict[str, Any]] = {
     "search_repositories": {"query": "beta"},
     "read_code": {"repository": "a/b", "path": "c.py"},
     "find_examples": {},
+    "search_datasets": {"query": "x"},
+    "search_models": {"query": "x"},
+    "inspect_dataset": {"id": "a/b"},
+    "dataset_rows": {"id": "a/b"},
+    "dataset_rows later": {"id": "a/b", "start": 500},
+    "dataset_statistics": {"id": "a/b"},
+    "inspect_model": {"id": "a/b"},
+    "list_hub_files": {"id": "a/b"},
+    "read_hub_file": {"id": "a/b", "path": "c.py"},
+    "search_docs": {"query": "beta"},
+    "read_docs": {"page": "trl/x"},
 }
 SENTENCE = 500
 """Characters within which the mind is told what is wrong, and what to do instead."""
-TEXTS = ("web_fetch", "read_code")
+TEXTS = ("web_fetch", "read_code", "read_hub_file", "read_docs")
 """To these any text is good."""
-HUB = ("paper_links", "paper_datasets")
+HUB = (
+    "paper_links",
+    "paper_datasets",
+    "search_datasets",
+    "search_models",
+    "inspect_dataset",
+    "inspect_model",
+    "list_hub_files",
+)
+"""They ask the Hub through its own client."""
 
 
 @pytest.fixture
@@ -129,7 +151,8 @@ async def test_without_a_network_it_says_which_service_and_what_to_use_instead(
     with pytest.raises(Unreachable, match="cannot be reached") as caught:
         await called(case, ready, monkeypatch)
     told = str(caught.value)
-    assert ("`show_script`" if tool in CODE else "`search_knowledge`") in told and "\n" not in told
+    instead = "`show_script`" if tool in CODE else "`search_knowledge`"
+    assert ("task's own sources" if tool in HUB_TOOLS else instead) in told and "\n" not in told
 
 
 @pytest.mark.parametrize("case", [case for case in GIVEN if "huggingface" not in case and case not in HUB])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.executor.inventory.known_gpus import memory_gb
+from tools.sizing.gpus import memory_gb
 
 
 @pytest.mark.parametrize(

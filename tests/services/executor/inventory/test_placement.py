@@ -9,7 +9,8 @@ from recorded import A100S, FEW_CPUS, H100S, MIG, MIXED, NONE, RECORDED
 
 from protocol.job import Needs
 from services.executor.inventory.machine import Gpu, Machine
-from services.executor.inventory.placement import CONTEXT_GB, HOST_RESERVE_GB, Placed, default_slots, fits, place
+from services.executor.inventory.placement import HOST_RESERVE_GB, Placed, default_slots, fits, place
+from tools.sizing.gpus import CONTEXT_GB
 
 
 def placed(machine: Machine, *wanted: Needs, slots: int | None = None) -> list[Placed]:

@@ -8,13 +8,21 @@ import os
 from pathlib import Path
 from textwrap import dedent
 
+import large_model
 import pytest
 import yaml
 from executor_harness import CrewRun, WorkerProcess
 
 from protocol.envelope import wrap
 from protocol.job import JobSpec, JobStarted, Needs
-from protocol.preflight import Preflight, PreflightRequest, Signature, SignatureRequest
+from protocol.preflight import (
+    LibrarySource,
+    LibrarySourceRequest,
+    Preflight,
+    PreflightRequest,
+    Signature,
+    SignatureRequest,
+)
 from services.executor.preflight.trial import NICE
 
 TINY = Path(__file__).parents[4] / "examples" / "tiny" / "model"
@@ -105,6 +113,17 @@ async def test_a_flaw_is_told_with_its_stage_and_place(
     assert "preflight_entry" not in flaw.told and "runpy" not in flaw.told
 
 
+async def test_a_large_model_is_tried_as_a_small_one_of_its_kind(run: CrewRun, worker: WorkerProcess) -> None:
+    large = large_model.make(run.folder / "large")
+    question = request(run, SFT, reads=(str(large), str(run.folder / "rows.jsonl")))
+    config = yaml.safe_load(question.spec.files["config.yaml"]) | {"model_name_or_path": str(large)}
+    files = question.spec.files | {"config.yaml": yaml.safe_dump(config)}
+    spec = question.spec.model_copy(update={"files": files})
+    answer = await tried(run, question.model_copy(update={"spec": spec}))
+    assert (answer.flaws, answer.steps) == ((), 2)
+    assert "1.7 B parameters" in answer.shrunken and "random weights" in answer.shrunken
+
+
 async def test_the_slice_is_of_32_rows(run: CrewRun, worker: WorkerProcess) -> None:
     question = request(run, SFT.replace("trainer.train()", "raise SystemExit(f'{len(rows)} rows')"))
     [flaw] = (await tried(run, question)).flaws
@@ -173,3 +192,16 @@ async def test_signatures_are_those_of_the_executors_libraries(run: CrewRun, wor
     assert known.found and "num_generations" in known.text
     assert not unknown.found and "trl has no `Nothing`" in unknown.text
     assert not strange.found
+
+
+async def test_sources_are_those_of_the_executors_libraries(run: CrewRun, worker: WorkerProcess) -> None:
+    async def asked(**what: str) -> LibrarySource:
+        question = LibrarySourceRequest(library="trl", **what)  # type: ignore[arg-type]
+        envelope = wrap(question, run=run.name, sender="engineer", recipient="preflight")
+        answer = (await run.bus.ask(envelope, LibrarySource)).data
+        assert isinstance(answer, LibrarySource)
+        return answer
+
+    found, outside = await asyncio.gather(asked(find="class GRPOTrainer"), asked(file="../../../../etc/passwd"))
+    assert found.found and found.text.startswith("trainer/grpo_trainer.py:")
+    assert not outside.found and "no source file" in outside.text

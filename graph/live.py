@@ -1,0 +1,121 @@
+"""The connections of one invocation of Studio's graph: the bus, and a context for each run that it touches.
+
+LangGraph's server makes the graph anew for each invocation, and leaves it at its end or at an interrupt; nothing here
+outlives that. The bus comes from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage
+
+from graph.chat import chat, event
+from graph.clock import Clock
+from graph.context import CrewContext
+from graph.state import DIALOGUE
+from protocol.bus import Bus
+from protocol.envelope import NO_RUN, Envelope, wrap
+from protocol.ledger import Ledger
+from protocol.message import Message
+from protocol.studio import DESK, OpenRun, RunOpened
+from protocol.tasks import stop
+
+DEFAULT_BUS = "nats://127.0.0.1:4222"
+KEEP_SECONDS = 15.0
+"""Between two words to the desk that a run is still looked at."""
+DESK_SECONDS = 30.0
+"""Without a sign of the desk."""
+
+Answer = TypeVar("Answer", bound=Message)
+Writer = Callable[[dict[str, Any]], None]
+
+
+class Hearing:
+    """What is said in one run, kept for the chat and told to whoever streams."""
+
+    def __init__(self) -> None:
+        self.writer: Writer | None = None
+        self.sequence = 0
+        self._lines: deque[tuple[int, BaseMessage]] = deque(maxlen=2 * DIALOGUE)
+
+    def __call__(self, sequence: int, envelope: Envelope, ledger: Ledger) -> None:
+        self.sequence = sequence
+        self._lines.extend((sequence, line) for line in chat(envelope))
+        told = event(envelope) if self.writer else None
+        if told is not None and self.writer is not None:
+            self.writer(told)
+
+    def since(self, sequence: int) -> list[BaseMessage]:
+        """The chat messages after a sequence number of the journal."""
+        return [line for at, line in self._lines if at > sequence]
+
+
+@dataclass
+class Live:
+    """`async with Live() as live:` … `await live.context(run)`."""
+
+    _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
+    _bus: Bus | None = field(init=False, default=None)
+    _contexts: dict[str, tuple[CrewContext, Hearing]] = field(init=False, default_factory=dict)
+    _keepers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+
+    async def __aenter__(self) -> Live:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stop(self._keepers)
+        await self._stack.aclose()
+
+    async def bus(self) -> Bus:
+        """The connection, made when it is first wanted. Raises `BusUnavailable`."""
+        if self._bus is None:
+            url, token = os.environ.get("POSTDOCS_BUS_URL", DEFAULT_BUS), os.environ.get("POSTDOCS_BUS_TOKEN")
+            self._bus = await Bus.connect(url, token, name="studio's graph")
+            self._stack.push_async_callback(self._bus.close)
+        return self._bus
+
+    async def ask(self, question: Message, expect: type[Answer]) -> Answer:
+        """Ask the desk. Raises `NoAnswer`, and `AnswerFailed` with the desk's own words."""
+        bus = await self.bus()
+        envelope = wrap(question, run=NO_RUN, sender="graph", recipient=DESK, id=os.urandom(12).hex())
+        answer = await bus.ask(envelope, expect, timeout=DESK_SECONDS)
+        assert isinstance(answer.data, expect)
+        return answer.data
+
+    async def context(self, run: str) -> tuple[CrewContext, Hearing]:
+        """A run's context, with its processes kept going from now on."""
+        if run not in self._contexts:
+            await self.ask(OpenRun(run=run), RunOpened)
+            self._keepers.append(asyncio.create_task(self._keep(run)))
+            hearing = Hearing()
+            context = CrewContext(await self.bus(), run, Clock(0.0), hearing)
+            await self._stack.enter_async_context(context)
+            while context.ledger.brief is None:
+                await context.changed(1.0)
+            context.clock.budget = context.ledger.brief.task.budget.time
+            self._contexts[run] = context, hearing
+        return self._contexts[run]
+
+    async def _keep(self, run: str) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self.ask(OpenRun(run=run), RunOpened)
+
+    async def guard(self, work: Awaitable[Any]) -> Any:
+        """The result of `work`; raises what the desk says when a run's processes cannot be kept going meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, *self._keepers}, return_when=asyncio.FIRST_COMPLETED)
+            for keeper in self._keepers:
+                if keeper.done():
+                    keeper.result()
+            return await task
+        finally:
+            await stop([task])

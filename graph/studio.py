@@ -1,0 +1,119 @@
+"""The crew's graph for LangGraph's server, as `langgraph.json` names it: the crew's nodes, and before them how a run
+begins: from a sentence, a task, or a run that is there.
+
+    START ─ intake ─┬─ approve ─ brief ─ reviewer ─ … ─ report ─ END
+                    └─ follow (a run that `postdocs run` drives)
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from graph.crew import Node, assemble
+from graph.live import Live
+from graph.nodes.intake import approve, follow, intake
+from graph.panel import panel
+from graph.studio_state import StudioInput, StudioState, cursor
+from graph.time_travel import hear_edits, place, ship_again
+
+NO_LIMIT = 10**9
+"""LangGraph's limit on supersteps; the budget is ours."""
+
+Studio = CompiledStateGraph[Any, Any, Any, Any]
+
+
+@asynccontextmanager
+async def make() -> AsyncIterator[Studio]:
+    """The graph for one invocation; its connections are made when a node wants them."""
+    async with Live() as live:
+        yield build(live)
+
+
+def build(live: Live) -> Studio:
+    """The compiled graph. LangGraph's server brings the checkpointer."""
+    graph = StateGraph(StudioState, input_schema=StudioInput)
+    for node in (intake, approve, follow):
+        graph.add_node(node.__name__, _with(live, node))
+        _route(graph, node)
+
+    def dress(node: Node) -> Node:
+        _route(graph, node)
+        return _in_step(live, node)
+
+    assemble(graph, dress)
+    graph.add_edge(START, "intake")
+    return graph.compile(name="crew").with_config(recursion_limit=NO_LIMIT)
+
+
+def _route(graph: StateGraph[Any, Any, Any, Any], node: Node) -> None:
+    """Let a node that says where to go say so in the state, for an edge to read.
+
+    A `Command` would be lost where the state of a checkpoint is edited, since its node is not run again then.
+    """
+    told = typing.get_type_hints(node).get("return")
+    if typing.get_origin(told) is Command:
+        [places] = typing.get_args(told)
+        graph.add_conditional_edges(node.__name__, _onward, list(typing.get_args(places)))
+
+
+def _onward(state: StudioState) -> str:
+    return state.get("goto") or END
+
+
+def _as_update(answer: Any) -> dict[str, Any]:
+    if isinstance(answer, Command):
+        return {**dict(answer.update or {}), "goto": answer.goto}
+    return dict(answer)
+
+
+def _typed(dressed: Node) -> Node:
+    """From the annotations LangGraph makes its schema and draws its edges: ours are those of `_route`."""
+    dressed.__annotations__ = {"state": StudioState, "runtime": Runtime[Any], "return": dict[str, Any]}
+    return dressed
+
+
+def _with(live: Live, node: Node) -> Node:
+    """A node that is given the live connections."""
+
+    @functools.wraps(node)
+    async def dressed(state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
+        return _as_update(await node(state, runtime.override(context=live)))
+
+    return _typed(dressed)
+
+
+def _in_step(live: Live, node: Node) -> Node:
+    """One of the crew's nodes as a step of a run: in the run or its fork, its words told, its panel renewed."""
+
+    @functools.wraps(node)
+    async def dressed(state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
+        run = await place(live, dict(state), runtime, node.__name__)
+        context, hearing = await live.context(run)
+        before: dict[str, Any] = dict(state.get("cursor") or {})
+        await ship_again(context)
+        assert runtime.execution_info is not None
+        edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
+        hearing.writer = runtime.stream_writer
+        try:
+            answer = await live.guard(node({**state, **edits, "run": run}, runtime.override(context=context)))
+        finally:
+            hearing.writer = None
+        shown = panel(context.ledger, context.clock)
+        seen = {
+            **shown,
+            "run": run,
+            "messages": hearing.since(before.get("sequence", 0)),
+            "cursor": cursor(shown, before.get("step", 0) + 1, hearing.sequence),
+        }
+        return {**edits, **_as_update(answer), **seen}
+
+    return _typed(dressed)

@@ -1,0 +1,151 @@
+"""The tools that show rows of a dataset on the Hub, and how its columns are distributed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tools.arguments import Arguments
+from tools.excerpt import shortened
+from tools.hub import viewer
+from tools.hub.features import feature
+from tools.hub.held_out import refuse_split
+from tools.hub.services import RepositoryId
+from tools.tool import Desk, Tool
+
+FIRST_ROWS = 100
+"""What `/first-rows` holds, of datasets too that are shown in part only."""
+CELL, PAGE = 1_500, 9_000
+"""Characters of a value, and of all of a page: values are shorter in a long one."""
+COLUMNS, LABELS = 40, 15
+
+
+class OneSplit(Arguments):
+    id: RepositoryId
+    """owner/name."""
+    config: Annotated[str, Field(min_length=1, max_length=200)] = "default"
+    """See inspect_dataset."""
+    split: Annotated[str, Field(min_length=1, max_length=200)] = "train"
+    """See inspect_dataset."""
+
+
+class DatasetRows(OneSplit):
+    start: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=20)] = 5
+
+
+class Column(BaseModel):
+    name: str
+    type: Any = None
+
+
+class ShownRow(BaseModel):
+    row_idx: int
+    row: dict[str, Any]
+    truncated_cells: list[str] = []
+
+
+class Rows(BaseModel):
+    """`/first-rows`, which has no total, and `/rows`."""
+
+    features: list[Column] = []
+    rows: list[ShownRow]
+    num_rows_total: int | None = None
+    partial: bool = False
+
+
+class Distribution(BaseModel):
+    column_name: str
+    column_type: str
+    column_statistics: dict[str, Any]
+
+
+class Statistics(BaseModel):
+    """`/statistics`"""
+
+    num_examples: int
+    statistics: list[Distribution]
+    partial: bool = False
+
+
+async def _rows(given: DatasetRows, desk: Desk) -> str:
+    refuse_split(desk, given.id, given.split)
+    where = {"config": given.config, "split": given.split}
+    if given.start + given.limit <= FIRST_ROWS:
+        found = await viewer.ask("/first-rows", given.id, where, Rows)
+        shown = found.rows[given.start : given.start + given.limit]
+    else:
+        page = where | {"offset": str(given.start), "length": str(given.limit)}
+        found = await viewer.ask("/rows", given.id, page, Rows)
+        shown = found.rows[: given.limit]
+    if not shown:
+        return f"{given.id} {given.config} / {given.split} has no rows from {given.start} on"
+    total = f" of {found.num_rows_total:,}" if found.num_rows_total is not None else ""
+    columns = ", ".join(f"{column.name} ({feature(column.type)})" for column in found.features[:COLUMNS])
+    last = given.start + len(shown)
+    head = (
+        f"{given.id} {given.config} / {given.split}, rows {given.start} to {last - 1}{total}; go on with start={last}"
+    )
+    each = max(60, min(CELL, PAGE // (len(shown) * max(1, len(found.features)))))
+    return "\n\n".join([f"{head}\ncolumns: {shortened(columns, 1_500)}", *(_row(one, each) for one in shown)])
+
+
+def _row(one: ShownRow, characters: int) -> str:
+    cells = [f"{name}: {_cell(value, characters)}" for name, value in list(one.row.items())[:COLUMNS]]
+    cut = f" [cut by the server: {', '.join(one.truncated_cells[:COLUMNS])}]" if one.truncated_cells else ""
+    return "\n".join([f"row {one.row_idx}{cut}", *cells])
+
+
+def _cell(value: Any, characters: int) -> str:
+    """As JSON, so that line breaks and quotes are seen for what they are. A picture or a sound is its size only."""
+    if isinstance(value, dict) and "src" in value:
+        return "(image or audio)"
+    told = json.dumps(value, ensure_ascii=False)
+    return told if len(told) <= characters else f"{told[:characters]}… ({len(told):,} characters)"
+
+
+async def _statistics(given: OneSplit, desk: Desk) -> str:
+    refuse_split(desk, given.id, given.split)
+    found = await viewer.ask("/statistics", given.id, {"config": given.config, "split": given.split}, Statistics)
+    part = ", the first 5 GB only" if found.partial else ""
+    head = f"{given.id} {given.config} / {given.split}: {found.num_examples:,} rows{part}"
+    return "\n".join([head, *(_distribution(one) for one in found.statistics[:COLUMNS])])
+
+
+def _distribution(one: Distribution) -> str:
+    """`string_text` and `list` are measured by their lengths, `audio` by its seconds."""
+    said = one.column_statistics
+    unit = {"string_text": " characters", "list": " items", "audio": " s"}.get(one.column_type, "")
+    figures = [f"{name} {said[name]:g}" for name in ("min", "median", "mean", "max", "std") if _number(said.get(name))]
+    counted = said.get("frequencies")
+    if isinstance(counted, dict):
+        ranked = sorted(counted.items(), key=lambda pair: -pair[1] if _number(pair[1]) else 0)
+        more = f", … ({len(ranked)} in all)" if len(ranked) > LABELS else ""
+        figures.append(", ".join(f"{shortened(str(name), 60)} × {count}" for name, count in ranked[:LABELS]) + more)
+    empty = said.get("nan_count")
+    gaps = f"; {empty} empty" if _number(empty) and empty else ""
+    return f"- {one.column_name} ({one.column_type}){unit}: {', '.join(figures) or 'nothing measured'}{gaps}"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+DATASET_ROWS = Tool(
+    "dataset_rows",
+    "Rows of a split of a dataset on the Hub, from any place. The task's test split is closed.",
+    DatasetRows,
+    _rows,
+    seconds=120.0,
+    outside=True,
+)
+DATASET_STATISTICS = Tool(
+    "dataset_statistics",
+    "How the columns of a split are distributed: lengths of texts, counts of labels, ranges of numbers, empty values.",
+    OneSplit,
+    _statistics,
+    seconds=120.0,
+    outside=True,
+)
