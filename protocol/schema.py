@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol import artifact, bundle, control, critique, data, experiment, generation, research, runs, schedule, score, studio, subjects, worker
+from protocol import (
+    artifact,
+    bundle,
+    control,
+    critique,
+    data,
+    experiment,
+    generation,
+    research,
+    runs,
+    schedule,
+    score,
+    studio,
+    subjects,
+    worker,
+)
 from protocol.envelope import Envelope
 from protocol.message import Message
 from protocol.messages import KINDS

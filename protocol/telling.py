@@ -1,4 +1,4 @@
-"""Which messages people want to see of a run: decisions and results. Asked by the command line and by Studio's graph."""
+"""Which messages people want to see of a run: decisions and results. Asked by the command line and by Studio."""
 
 from __future__ import annotations
 
