@@ -84,13 +84,16 @@ class Ledger(Facts):
     def noise_floor(self) -> float | None:
         """Pooled standard deviation of the dev score between seeds of one recipe, from repeated experiments.
 
-        Two runs of a recipe that differ by d estimate its variance as d²/2; pairs are averaged.
+        Two runs of a recipe that differ by d estimate its variance as d²/2; pairs are averaged. A pair that has nothing
+        right, or everything, does not count: at its bound a score hides what the seed does.
         """
         squares = []
         for entry in self.entries.values():
             twin = self.entries.get(entry.experiment.repeats or "")
             if twin and _sound(entry) and _sound(twin) and entry.score and twin.score:
-                squares.append((entry.score.value - twin.score.value) ** 2 / 2)
+                pair = {entry.score.value, twin.score.value}
+                if pair not in ({0.0}, {1.0}):
+                    squares.append((max(pair) - min(pair)) ** 2 / 2)
         return math.sqrt(sum(squares) / len(squares)) if squares else None
 
     def lineage(self, id: str) -> list[str]:

@@ -47,6 +47,14 @@ def test_measured_noise_is_twice_the_deviation_between_seeds() -> None:
     assert math.isclose(noise(ledger, "sft-2", "sft-1"), SIGMAS * 0.04 / math.sqrt(2))
 
 
+@pytest.mark.parametrize("bound", [0.0, 1.0])
+def test_a_repetition_at_a_bound_of_the_score_measures_nothing(bound: float) -> None:
+    repeated = entries(("sft-3", bound), repeats="sft-1", seed=1)
+    ledger = story.ledger(*entries(("sft-1", bound), ("sft-2", 0.6)), *repeated)
+    assert ledger.noise_floor() is None
+    assert noise(ledger, "sft-2", "sft-1") > 0.0
+
+
 @pytest.mark.parametrize(
     ("target", "test", "shipped", "cancelled", "said"),
     [

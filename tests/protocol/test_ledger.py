@@ -46,6 +46,9 @@ def test_the_noise_floor_is_never_more_than_the_largest_difference(pairs: list[t
         messages += scored(f"sft-{number}", one)
         messages += scored(f"sft-{number}00", other, repeats=f"sft-{number}", seed=1)
     floor = story.ledger(*messages).noise_floor()
+    if all(pair in ((0.0, 0.0), (1.0, 1.0)) for pair in pairs):  # they tell nothing
+        assert floor is None
+        return
     assert floor is not None
     assert 0 <= floor <= max(abs(one - other) for one, other in pairs) + 1e-9
 
