@@ -25,8 +25,9 @@ DECODINGS = st.builds(
 )
 SAID_BY = {"do_sample", "temperature", "top_p", "max_new_tokens"}
 """Fields that both engines are told …"""
-ELSEWHERE = {"stop", "shots"}
-"""… and those that only one is told, since the texts of both are cut at the stop strings, or that are in the prompt."""
+ELSEWHERE = {"stop", "shots", "benchmark"}
+"""… and those that only one is told, since the texts of both are cut at the stop strings, that are in the prompt, or
+that say that a benchmark decodes by itself."""
 
 
 def test_every_field_of_a_decoding_is_accounted_for() -> None:

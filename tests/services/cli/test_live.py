@@ -48,7 +48,7 @@ def test_a_terminal_shows_leaderboard_standing_and_time() -> None:
     text = shown(terminal=True)
     assert "★" in text
     assert "target 0.850" in text
-    assert "3:00 spent, 2:00 left of 5:00" in text
+    assert "3:01 spent, 1:59 left of 5:00" in text
 
 
 def test_a_running_job_has_a_bar_with_step_and_loss() -> None:
