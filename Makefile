@@ -23,9 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
 	$(BIN)/postdocs run examples/dates/task.yaml
 
-test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs one after the other
+test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs two at a time
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/runs
-	$(BIN)/python -m pytest -q tests/runs
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/runs
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -36,11 +36,11 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 bench: $(STAMP)  ## what was worth measuring, each beside its reference
 	$(BIN)/python benchmarks/tokenise_pairs.py
 
-test-slow: $(STAMP)  ## what takes long: a real Ray cluster, runs with faulty models (10 minutes)
+test-slow: $(STAMP)  ## what takes long: workers killed in every way, a real model server, Inspect (10 minutes)
 	$(BIN)/python -m pytest -q -m slow
 
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
-	FAULT_SEEDS=20 $(BIN)/python -m pytest -q tests/services/executor/faults
+	FAULT_SEEDS=20 $(BIN)/python -m pytest -q -m "not slurm" tests/services/executor/faults
 
 test-minds: $(STAMP)  ## runs with a model that fails in every way: 20 seeds (6 minutes)
 	MIND_SEEDS=20 $(BIN)/python -m pytest -q tests/runs/test_faulty_minds.py

@@ -19,7 +19,7 @@ from tests.runs import crew
 
 
 async def test_two_runs_share_a_bus_and_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tasks = [crew.last_digit_task(tmp_path / name, budget="50s", target=1.0) for name in ("one", "two")]
+    tasks = [crew.last_digit_task(tmp_path / name, budget="50s", target=0.3) for name in ("one", "two")]
     runs = tmp_path / "runs"
     async with BusServer(tmp_path / "bus") as server:
         monkeypatch.setenv("POSTDOCS_BUS_TOKEN", server.connection.token or "")

@@ -21,7 +21,7 @@ OUTSIDE = crew.ROOT / "tests" / "services" / "scorer" / "outside.py"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, dict[str, object], int]:
     """One run on the unseen task, with a target that cannot be reached; its folder, its JSON and exit code."""
     folder = tmp_path_factory.mktemp("unseen")
-    task = crew.last_digit_task(folder / "task", target=1.0, budget="45s")
+    task = crew.last_digit_task(folder / "task", target=1.0, budget="60s")
     done = crew.postdocs("run", task, "--runs-dir", folder / "runs", "--json")
     assert done.stdout, done.stderr
     return crew.only_run(folder / "runs"), json.loads(done.stdout), done.returncode

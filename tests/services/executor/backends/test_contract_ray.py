@@ -19,7 +19,7 @@ from ray_node import START_SECONDS, RayNode
 
 from services.executor.backends.ray import RayCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def opened(node: RayNode, lost_seconds: float = 60.0) -> SharedFolderBackend:

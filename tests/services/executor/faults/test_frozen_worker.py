@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 
 import psutil
+import pytest
 from executor_harness import ENDS, CrewRun, living, until
 from faults_harness import SCRIPT, Pair, Trained, reached
 
@@ -58,6 +59,7 @@ async def test_the_job_of_a_frozen_worker_dies_before_another_worker_gets_it(run
     await check(run, job)
 
 
+@pytest.mark.slow
 async def test_a_job_is_not_started_where_its_frozen_process_may_wake_up(run: CrewRun, pair: Pair) -> None:
     job = await submit(run)
     accepted = await run.wait(job, JobAccepted, seconds=120)

@@ -17,6 +17,8 @@ from protocol.job import Job, JobAccepted, JobFinished, JobStarted
 
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "2")))
 STEPS, SAVE_EVERY = 40, 7
+MORE = ("written", "noted", "trained", "saving")
+"""Awkward moments that only `make test-executor-faults` has time for."""
 UNDISTURBED: dict[int, float] = {}
 """Step → loss, of a job that nobody disturbed."""
 
@@ -69,7 +71,7 @@ async def test_a_job_whose_worker_is_killed_at_a_random_step_ends_as_if_it_had_n
     await check(run, job, await run.end(job, seconds=120))
 
 
-@pytest.mark.parametrize("moment", ["writing", "written", "noted", "trained", "saving"])
+@pytest.mark.parametrize("moment", ["writing", *(pytest.param(moment, marks=pytest.mark.slow) for moment in MORE)])
 async def test_a_job_whose_worker_is_killed_at_an_awkward_moment_ends_as_if_it_had_not_been(
     moment: str, run: CrewRun, pair: Pair
 ) -> None:
