@@ -2,7 +2,8 @@
 
 An offline run is a file that cannot be gone on with: a tracker that is started again writes a second file under the
 same id, which `wandb sync` puts behind the first. So that no step stands in both, the tracker notes how far
-in the journal it is *before* it hands a record over; a tracker that is killed may lose the one in its hands.
+in the journal it is *before* it hands a record over; a tracker that is killed may lose the one in its hands, and what
+wandb's own process had taken but not yet written: up to half a minute of figures (the journal and Trackio have them).
 """
 
 from __future__ import annotations
