@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 4
+JOBS ?= 3
 
 .PHONY: eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
 
@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no network, 5 minutes
 	$(BIN)/postdocs run examples/dates/task.yaml
 
-test: $(STAMP)  ## the whole test suite: most of it four at a time, whole runs two at a time
+test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs two at a time
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/runs
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/runs
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +16,10 @@ from services.bus_server import BusServer, Connection
 
 os.environ["POSTDOCS_TRACK"] = "none"  # runs of the tests leave nothing in the store of whoever runs them
 os.environ["POSTDOCS_MCP"] = ""  # and start none of their MCP servers
+XET = tempfile.mkdtemp(prefix="postdocs-xet-")
+"""hf_xet remembers by address what a server has: another one at the port of an earlier one has none of it."""
+os.environ["HF_XET_CACHE"] = XET
+atexit.register(shutil.rmtree, XET, ignore_errors=True)
 
 
 @pytest.fixture
