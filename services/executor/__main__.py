@@ -79,7 +79,7 @@ def _backend(settings: Settings) -> Backend:
 
 
 def _local(settings: Settings) -> LocalBackend:
-    pool = WarmPool(settings.pool, settings.recycle_after, os.environ, settings.sandbox)
+    pool = WarmPool(settings.pool, settings.recycle_after, os.environ, settings.sandbox, settings.preload)
     return LocalBackend(pool=pool, environments=Environments(settings.cache), sandboxed=settings.sandbox)
 
 

@@ -12,14 +12,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from protocol.errors import BadInput
 from protocol.message import Part
+from services.executor.warm.preload import MODULES
 
 PREFIX = "POSTDOCS_WORKER_"
 ENVIRONMENT = {"bus": "POSTDOCS_BUS_URL", "artifacts": "POSTDOCS_ARTIFACTS"}
 """Those that are not only a worker's have a name of their own."""
+
+
+def _listed(told: object) -> object:
+    if not isinstance(told, str):
+        return told
+    return () if told == "none" else tuple(name.strip() for name in told.split(","))
 
 
 class Settings(Part):
@@ -45,6 +52,8 @@ class Settings(Part):
     """Warm processes that jobs are forked from."""
     recycle_after: Annotated[int, Field(ge=1)] = 200
     """Jobs after which a warm process is replaced."""
+    preload: Annotated[tuple[str, ...], BeforeValidator(_listed)] = MODULES
+    """Packages that a warm process has imported before a job comes: torch,transformers,… ("none": nothing)."""
     watch: Path | None = None
     """YAML file with other figures than the default's for when a job is alerted and killed (watch/thresholds.py)."""
     artifacts: str | None = None

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -26,6 +26,7 @@ from services.executor.warm.messages import (
     Started,
     ToZygote,
 )
+from services.executor.warm.preload import MODULES
 
 log = logging.getLogger(__name__)
 START_SECONDS = 120.0
@@ -52,8 +53,11 @@ class Fork:
 class ZygoteClient:
     """One zygote process."""
 
-    def __init__(self, environment: Mapping[str, str], sandboxed: bool = True) -> None:
-        """Of the environment it gets what jobs may see: they are copies of it."""
+    def __init__(
+        self, environment: Mapping[str, str], sandboxed: bool = True, modules: Sequence[str] = MODULES
+    ) -> None:
+        """Of the environment it gets what jobs may see: they are copies of it. It imports `modules`."""
+        self._modules = modules
         self._environment = of_zygote(environment, sandboxed=sandboxed)
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -94,6 +98,7 @@ class ZygoteClient:
             sys.executable,
             "-m",
             "services.executor.warm.zygote",
+            *self._modules,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from protocol.tasks import stop
 from services.executor.backends.backend import BackendFailed
 from services.executor.warm.client import FORK_SECONDS, ZygoteClient
+from services.executor.warm.preload import MODULES
 
 log = logging.getLogger(__name__)
 SIZE = 1
@@ -33,8 +34,10 @@ class WarmPool:
         recycle_after: int = RECYCLE_AFTER,
         environment: Mapping[str, str] = os.environ,
         sandboxed: bool = True,
+        modules: Sequence[str] = MODULES,
     ) -> None:
-        self._size, self._recycle_after = size, recycle_after
+        """`modules`: what they import before the first job comes."""
+        self._size, self._recycle_after, self._modules = size, recycle_after, modules
         self._environment, self._sandboxed = environment, sandboxed
         self._ready: list[ZygoteClient] = []
         self._worn: set[ZygoteClient] = set()
@@ -75,7 +78,7 @@ class WarmPool:
             _keep(self._starting, self._start())
 
     async def _start(self) -> None:
-        one = ZygoteClient(self._environment, self._sandboxed)
+        one = ZygoteClient(self._environment, self._sandboxed, self._modules)
         try:
             log.info("zygote ready in %.1f s", await one.open())
         except BackendFailed as error:

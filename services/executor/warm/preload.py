@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 MODULES = (
@@ -57,16 +57,18 @@ SUBMODULES = (  # imported in the course of the first load_dataset, training and
 )
 
 
-def preload() -> None:
-    """Import it all. Raises `ImportError` where the `train` extra is not installed."""
-    for name in (*MODULES, "services.executor.job.callback"):
+def preload(modules: Sequence[str] = MODULES) -> None:
+    """Import them, and what is used of them. Raises `ImportError` for one that is not installed."""
+    for name in modules:
         importlib.import_module(name)
-    for package, names in LAZY.items():
-        module = importlib.import_module(package)
-        for name in names:
-            _try(partial(getattr, module, name), f"{package}.{name}")
+    if "transformers" in modules:
+        importlib.import_module("services.executor.job.callback")
+    for package in LAZY.keys() & set(modules):
+        for name in LAZY[package]:
+            _try(partial(getattr, sys.modules[package], name), f"{package}.{name}")
     for name in SUBMODULES:
-        _try(partial(importlib.import_module, name), name)
+        if name.partition(".")[0] in modules:
+            _try(partial(importlib.import_module, name), name)
 
 
 def _try(load: Callable[[], object], name: str) -> None:

@@ -1,5 +1,7 @@
 """The zygote: a process that has imported everything and forks a job on request.
 
+`python -m services.executor.warm.zygote torch transformers …`: the packages to import.
+
 Started by the local backend, which it outlives by nothing: when its stdin ends, or at SIGTERM (which the kernel sends
 when the worker dies), it kills all jobs with all that they started, and goes.
 """
@@ -248,7 +250,7 @@ def main() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     begun = time.monotonic()
     zygote = Zygote()
-    preload()
+    preload(sys.argv[1:])
     sys.stdout.flush()  # or each child would print it again
     gc.collect()
     gc.disable()
