@@ -42,7 +42,7 @@ from services.executor.sandbox import check
 from services.home import require_home
 from services.new_run import make_run, new_id
 from services.projection import Projection
-from services.report import write_report
+from services.report.write import write_report
 from services.run_access import external_bus, find_run, only_launcher, own_server
 from services.run_folder import RunFolder
 from services.worker_access import pinged

@@ -13,8 +13,8 @@ from protocol.brief import Task
 from protocol.data import DataPlan, SourceProfile
 from protocol.ledger import Ledger
 from protocol.score import Score
-from services.report_facts import checks, compared, dev_score, is_floor, noise, recipe, test_score, verdict_on, winner
-from services.report_markdown import code, text
+from services.report.facts import checks, compared, dev_score, is_floor, noise, recipe, test_score, verdict_on, winner
+from services.report.markdown import code, text
 
 HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from protocol.control import Published
 from protocol.errors import BadInput, PostdocsError
 from protocol.ledger import Ledger
-from services.report_facts import test_score, winner
+from services.report.facts import test_score, winner
 from services.run_folder import RunFolder
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.bundle.manifest import SEALED, Bundle, Step
-from services.report_markdown import code, text
+from services.report.markdown import code, text
 
 ABSENT = ": too large to be here, it is had from where the task named it"
 RUN = """#!/bin/sh

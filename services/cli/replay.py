@@ -85,7 +85,7 @@ def _draw(said: list[Envelope], verbose: bool, svg: Path) -> None:
 def _print_json(said: list[tuple[int, Envelope]]) -> None:
     from protocol.ledger import Ledger
     from services.cli.screen import print_json
-    from services.report_facts import why_it_won, winner
+    from services.report.facts import why_it_won, winner
 
     ledger = Ledger(envelope for _, envelope in said)
     dialogue = [

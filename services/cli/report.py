@@ -11,7 +11,7 @@ from services.cli.options import DEFAULT_RUNS_DIR, AsJson, OnBus, RunName, RunsD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.report_page import Page
+    from services.report.page import Page
     from services.run_folder import RunFolder
     from services.runs_on_bus import RunOnBus
 
@@ -59,7 +59,7 @@ def _show_page(page: Path | None, folder: RunFolder | RunOnBus) -> None:
     import sys
 
     if page is None:
-        from services.report_html import page as as_html
+        from services.report.html import page as as_html
 
         typer.echo(as_html(_page(folder)))
         return
@@ -70,7 +70,7 @@ def _show_page(page: Path | None, folder: RunFolder | RunOnBus) -> None:
 
 def _read(folder: RunFolder | RunOnBus) -> tuple[Path | None, str]:
     """Where the report is, and its text. That of a run on another machine is written nowhere."""
-    from services.report_markdown import page as as_markdown
+    from services.report.markdown import page as as_markdown
     from services.runs_on_bus import RunOnBus
 
     if isinstance(folder, RunOnBus):
@@ -83,7 +83,7 @@ def _read(folder: RunFolder | RunOnBus) -> tuple[Path | None, str]:
 def _page(run: RunFolder | RunOnBus) -> Page:
     import asyncio
 
-    from services.report import page
+    from services.report.write import page
     from services.run_access import read_ledger
 
     ledger = asyncio.run(read_ledger(run))
@@ -94,7 +94,7 @@ def _page(run: RunFolder | RunOnBus) -> Page:
 def _write(folder: RunFolder) -> Path:
     import asyncio
 
-    from services.report import write_report
+    from services.report.write import write_report
     from services.run_access import read_ledger
 
     return write_report(asyncio.run(read_ledger(folder)), folder)

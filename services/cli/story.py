@@ -18,7 +18,7 @@ from protocol.message import Message
 from services.cli import clockwork
 from services.cli.dialogue import line, worth_a_line
 from services.cli.screen import printable
-from services.report_facts import checks, compared, recipe, why_it_won
+from services.report.facts import checks, compared, recipe, why_it_won
 
 _PHASES: dict[str, str] = {
     "brief": "The question",

@@ -20,8 +20,8 @@ from protocol.envelope import wrap
 from protocol.generation import Generated, Provenance, Synthesized
 from protocol.ledger import Ledger
 from protocol.message import Message
-from services.report_data import data
-from services.report_sources import Sources
+from services.report.data import data
+from services.report.sources import Sources
 from tests.agents.curator_desk import Curating
 from tests.agents.test_curator import Scorer, days, request, rows_of, scorer, write
 from tools.tool import ToolFault

@@ -5,10 +5,10 @@ from __future__ import annotations
 from protocol.data import DataPlan, Rejection, SourceProfile
 from protocol.generation import Provenance
 from protocol.ledger import Ledger
-from services.report_facts import percent
-from services.report_page import Block, Bullets, Cell, Code, Item, Paragraph, Row, Section, Strong, Table
-from services.report_question import HASH
-from services.report_sources import Sources
+from services.report.facts import percent
+from services.report.page import Block, Bullets, Cell, Code, Item, Paragraph, Row, Section, Strong, Table
+from services.report.question import HASH
+from services.report.sources import Sources
 
 HEAD = (
     "source",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.report_page import Chart, Timeline
+from services.report.page import Chart, Timeline
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from protocol.ledger import Ledger
-from services.report_facts import test_score, winner
-from services.report_page import Block, Bullets, Commands, Item, Paragraph, Section, Spans
-from services.report_sources import Sources
+from services.report.facts import test_score, winner
+from services.report.page import Block, Bullets, Commands, Item, Paragraph, Section, Spans
+from services.report.sources import Sources
 
 
 def limits(ledger: Ledger, sources: Sources) -> Section:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
-from services.report_facts import STRATEGIES, recipe
-from services.report_page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Strong, Table
-from services.report_sources import Sources
+from services.report.facts import STRATEGIES, recipe
+from services.report.page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Strong, Table
+from services.report.sources import Sources
 
 HEAD = ("experiment", "rung", "settings", "trained", "dev score [95 %]", "verdict")
 

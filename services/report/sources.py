@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from protocol.ledger import Ledger
 from protocol.origin import Key, Origin
-from services.report_page import Cell, Code, Figure, Paragraph, Row, Section, Span, Spans, Table
+from services.report.page import Cell, Code, Figure, Paragraph, Row, Section, Span, Spans, Table
 
 TITLE = "Where the figures come from"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from functools import singledispatch
 
-from services.report_page import (
+from services.report.page import (
     Block,
     Bullets,
     Cell,
@@ -28,7 +28,7 @@ from services.report_page import (
     Verdict,
     spans,
 )
-from services.report_plain import chart_lines, timeline_lines
+from services.report.plain import chart_lines, timeline_lines
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>&|~$])")
 """What may begin markup inside a line; `$` begins a formula on GitHub."""

@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 import pytest
 
 from protocol.ledger import Ledger
-from services.report import page, write_report
-from services.report_experiments import tree
-from services.report_facts import why_it_won
-from services.report_html import page as as_html
-from services.report_markdown import page as as_markdown
-from services.report_plain import sparkline
+from services.report.experiments import tree
+from services.report.facts import why_it_won
+from services.report.html import page as as_html
+from services.report.markdown import page as as_markdown
+from services.report.plain import sparkline
+from services.report.write import page, write_report
 from services.run_folder import RunFolder
 
-sys.path.insert(0, str(Path(__file__).parent / "cli"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "cli"))
 from story_of_a_run import TASK, Told, ending, experiments, opening, trial, whole_story
 
 from protocol import control, experiment, research

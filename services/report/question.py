@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol.ledger import Ledger
 from protocol.research import Citation, Technique
-from services.report_page import Block, Bullets, Cell, Code, Item, Link, Paragraph, Section, Span, Strong, table
-from services.report_sources import Sources
+from services.report.page import Block, Bullets, Cell, Code, Item, Link, Paragraph, Section, Span, Strong, table
+from services.report.sources import Sources
 
 METRICS = {
     "exact_match": "share of answers that are exactly the expected text, white space aside",

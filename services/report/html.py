@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import singledispatch
 from html import escape
 
-from services import report_svg
-from services.report_page import (
+from services.report import svg
+from services.report.page import (
     Block,
     Bullets,
     Cell,
@@ -30,7 +30,7 @@ from services.report_page import (
     Verdict,
     spans,
 )
-from services.report_style import STYLE
+from services.report.style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Even if something slipped through the escapes, the browser would neither run nor load it (CSP level 3)."""
@@ -139,7 +139,7 @@ def _(block: Chart, id: str) -> str:
     kinds = dict.fromkeys(mark.kind for mark in block.marks)
     keys = "".join(f'<span class="{kind}"><i></i>{LEGENDS[kind]}</span>' for kind in kinds)
     keys += '<span class="ships"><i></i>what ships</span>' if block.ships else ""
-    return _figure(block.title, report_svg.chart(block, id), f'<p class="legend">{keys}</p>')
+    return _figure(block.title, svg.chart(block, id), f'<p class="legend">{keys}</p>')
 
 
 @block.register
@@ -147,7 +147,7 @@ def _(block: Timeline, id: str) -> str:
     names = {"good": "shipped", "bad": "failed or stopped", "other": "tried"}
     kinds = dict.fromkeys(bar.kind for bar in block.bars)
     keys = "".join(f'<span class="{kind}"><i></i>{names[kind]}</span>' for kind in kinds)
-    return _figure(block.title, report_svg.timeline(block, id), f'<p class="legend">{keys}</p>')
+    return _figure(block.title, svg.timeline(block, id), f'<p class="legend">{keys}</p>')
 
 
 def _figure(title: str, drawing: str, legend: str) -> str:

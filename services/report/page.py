@@ -1,5 +1,5 @@
 """What a report is made of: sections of typed blocks. The sections are built once and rendered twice, by
-`report_markdown` and by `report_html`, which alone know how to escape.
+`markdown` and by `html`, which alone know how to escape.
 """
 
 from __future__ import annotations

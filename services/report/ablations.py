@@ -8,9 +8,9 @@ from itertools import combinations
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
-from services.report_facts import is_floor, winner
-from services.report_page import Block, Cell, Paragraph, Section, Strong, table
-from services.report_sources import Sources
+from services.report.facts import is_floor, winner
+from services.report.page import Block, Cell, Paragraph, Section, Strong, table
+from services.report.sources import Sources
 
 MOST = 20
 """Pairs that are told, those with the largest differences."""

@@ -8,7 +8,7 @@ from protocol.critique import Verdict as GateVerdict
 from protocol.ledger import Ledger
 from protocol.origin import Key
 from protocol.score import Score
-from services.report_facts import (
+from services.report.facts import (
     best_few_shot,
     checks,
     compared,
@@ -21,7 +21,7 @@ from services.report_facts import (
     verdict_on,
     winner,
 )
-from services.report_page import (
+from services.report.page import (
     Block,
     Bullets,
     Cell,
@@ -36,7 +36,7 @@ from services.report_page import (
     Verdict,
     table,
 )
-from services.report_sources import Sources
+from services.report.sources import Sources
 
 Kind = Literal["good", "so_so", "bad", "open"]
 RIGHT = ("exact_match", "numeric", "multiple_choice")

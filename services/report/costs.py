@@ -5,10 +5,10 @@ from __future__ import annotations
 from protocol.ledger import Ledger
 from protocol.origin import Key
 from protocol.spending import Spent, total
-from services.report_facts import percent
-from services.report_page import Block, Cell, Paragraph, Section, table
-from services.report_sources import Sources
-from services.report_time import device
+from services.report.facts import percent
+from services.report.over_time import device
+from services.report.page import Block, Cell, Paragraph, Section, table
+from services.report.sources import Sources
 
 END: Key = ("run_ended", "")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from protocol.ledger import Ledger
-from services.report_facts import is_floor, is_trial
-from services.report_page import Bar, Cell, Chart, Mark, Paragraph, Section, Table, Timeline, table
-from services.report_sources import Sources
+from services.report.facts import is_floor, is_trial
+from services.report.page import Bar, Cell, Chart, Mark, Paragraph, Section, Table, Timeline, table
+from services.report.sources import Sources
 
 
 def over_time(ledger: Ledger, sources: Sources) -> Section | None:

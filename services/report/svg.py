@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from services.report_page import Bar, Chart, Mark, Timeline
+from services.report.page import Bar, Chart, Mark, Timeline
 
 WIDTH = 760
 """Of the drawing, in its own units; the page scales it."""
