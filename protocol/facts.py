@@ -35,6 +35,8 @@ class Facts:
     curves: dict[str, Curve] = field(default_factory=dict)
     ended: control.RunEnded | None = None
     cancelled: bool = False
+    waiting: dict[str, str] = field(default_factory=dict)
+    """What the user is asked to approve → what is shown with it; those that were answered left out."""
     scheduled: dict[str, None] = field(default_factory=dict)
     """Experiments that have a place in the queue, in the order of the Experimentalist's answers."""
     judged: set[str] = field(default_factory=set)

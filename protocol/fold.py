@@ -11,7 +11,7 @@ from protocol.facts import Facts
 from protocol.message import Message
 from protocol.schedule import Curve, Diagnosis, RungVerdict, Schedule
 from protocol.spending import Spent
-from protocol.studio import Steered
+from protocol.studio import Approval, ApprovalWanted, Steered
 from protocol.thought import Fallback, Thought
 
 CURVE_POINTS = 200
@@ -231,6 +231,16 @@ def _(message: control.StrategyClosed, facts: Facts) -> None:
 @fold.register(Steered)
 def _(message: Steered, facts: Facts) -> None:
     facts.directive = message.directive
+
+
+@fold.register(ApprovalWanted)
+def _(message: ApprovalWanted, facts: Facts) -> None:
+    facts.waiting[message.about] = message.shown
+
+
+@fold.register(Approval)
+def _(message: Approval, facts: Facts) -> None:
+    facts.waiting.pop(message.about, None)
 
 
 @fold.register(control.Tell)

@@ -19,12 +19,12 @@ def elapsed(ledger: Ledger, envelope: Envelope) -> float:
     return 0.0 if start is None else max(0.0, envelope.time.timestamp() - start)
 
 
-def spent(ledger: Ledger, running: bool) -> float:
-    """Seconds of work in all sessions; the open end of the running one counts."""
+def spent(ledger: Ledger, running: bool, now: float | None = None) -> float:
+    """Seconds of work in all sessions; the open end of the running one counts, up to `now` (Unix time)."""
     if not (ledger.sessions and running and ledger.ended is None):
         return ledger.spent()
     earlier = sum(last - begun for begun, last in ledger.sessions[:-1])
-    return earlier + max(0.0, time.time() - ledger.sessions[-1][0])
+    return earlier + max(0.0, (time.time() if now is None else now) - ledger.sessions[-1][0])
 
 
 def budget(ledger: Ledger, override: float | None = None) -> float | None:

@@ -49,8 +49,8 @@ def worker_checked(worker: str) -> Worker:
     return cast(Worker, worker)
 
 
-def budget_seconds(budget: str | None) -> float | None:
-    """`--budget` in seconds. Raises `BadInput`."""
+def budget_seconds(budget: str | None, option: str = "--budget") -> float | None:
+    """An option that is a time, in seconds. Raises `BadInput`."""
     from protocol.duration import seconds
 
     if budget is None:
@@ -58,9 +58,9 @@ def budget_seconds(budget: str | None) -> float | None:
     try:
         value = float(str(seconds(budget)))
     except ValueError as error:
-        raise BadInput(f"--budget: {error}") from error
+        raise BadInput(f"{option}: {error}") from error
     if value <= 0:
-        raise BadInput(f"--budget is {budget!r}: give more than no time, e.g. 5m")
+        raise BadInput(f"{option} is {budget!r}: give more than no time, e.g. 5m")
     return value
 
 

@@ -14,7 +14,7 @@ HEAD = ("experiment", "rung", "settings", "trained", "dev score [95 %]", "verdic
 def experiments(ledger: Ledger, sources: Sources) -> Section:
     if not ledger.entries:
         return Section("The experiments", (Paragraph(("None was run.",)),))
-    rows = [row for strategy in _strategies(ledger) for row in _branch(strategy, ledger, sources)]
+    rows = [row for strategy in strategies(ledger) for row in _branch(strategy, ledger, sources)]
     blocks: list[Block] = [
         Paragraph(
             (
@@ -40,7 +40,8 @@ def experiments(ledger: Ledger, sources: Sources) -> Section:
     return Section("The experiments", tuple(blocks))
 
 
-def _strategies(ledger: Ledger) -> list[str]:
+def strategies(ledger: Ledger) -> list[str]:
+    """In the order in which they were tried."""
     return list(dict.fromkeys(entry.experiment.strategy for entry in ledger.entries.values()))
 
 

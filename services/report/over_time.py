@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from protocol.ledger import Ledger
@@ -12,24 +13,24 @@ from services.report.sources import Sources
 
 def over_time(ledger: Ledger, sources: Sources) -> Section | None:
     """Dev scores in the order in which they came in, beside the best admitted up to then."""
-    marks = _marks(ledger, sources)
-    if not marks:
+    found = marks(ledger, lambda name: sources.anchor(("scored", name)))
+    if not found:
         return None
     levels = [("floor: the untouched base model", ledger.floor.score.value)] if ledger.floor else []
     if ledger.brief and ledger.brief.task.target is not None:
         levels.append(("target", ledger.brief.task.target))
-    last = marks[-1]
+    last = found[-1]
     told = (
-        f"{len(marks)} candidates were scored on dev in {last.minutes:.1f} minutes; "
-        f"the best of them got {max(mark.value for mark in marks):.3f}. "
+        f"{len(found)} candidates were scored on dev in {last.minutes:.1f} minutes; "
+        f"the best of them got {max(mark.value for mark in found):.3f}. "
         + ", ".join(f"{name}: {value:.3f}" for name, value in levels)
     )
     chart = Chart(
         "Dev score of each candidate, with its 95 % interval",
         told,
-        tuple(marks),
+        tuple(found),
         over_time=True,
-        ships=tuple(_ships(ledger)),
+        ships=tuple(ships(ledger)),
         lines=tuple(levels),
     )
     explained = Paragraph(
@@ -38,7 +39,7 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
             "final_model/ at that moment, which only ever changes to what the gate admitted.",
         )
     )
-    return Section("The score over time", (explained, chart, _table(ledger, marks, sources)))
+    return Section("The score over time", (explained, chart, _table(ledger, found, sources)))
 
 
 def minutes(ledger: Ledger, at: float) -> float:
@@ -46,8 +47,10 @@ def minutes(ledger: Ledger, at: float) -> float:
     return sum(max(0.0, min(at, last) - begun) for begun, last in ledger.sessions) / 60
 
 
-def _marks(ledger: Ledger, sources: Sources) -> list[Mark]:
-    marks = []
+def marks(ledger: Ledger, anchor: Callable[[str], str] = lambda name: "") -> list[Mark]:
+    """Each candidate's dev score at its time, in the order in which they came in; `anchor` says where a candidate's
+    score is explained."""
+    found = []
     for name, scored in ledger.scored.items():
         origin = ledger.origins.get(("scored", name))
         if scored.score.failed or origin is None:
@@ -55,16 +58,15 @@ def _marks(ledger: Ledger, sources: Sources) -> list[Mark]:
         trial = is_floor(ledger, name) or is_trial(ledger, name)
         kind = "base" if trial else "shipped" if name in _admitted(ledger) else "tried"
         score, at = scored.score, minutes(ledger, origin.time.timestamp())
-        anchor = sources.anchor(("scored", name))
-        marks.append(Mark(name, score.value, score.low, score.high, kind, at, anchor))  # type: ignore[arg-type]
-    return marks
+        found.append(Mark(name, score.value, score.low, score.high, kind, at, anchor(name)))  # type: ignore[arg-type]
+    return found
 
 
 def _admitted(ledger: Ledger) -> set[str]:
     return {verdict.candidate for verdict in ledger.verdicts if verdict.admitted}
 
 
-def _ships(ledger: Ledger) -> list[tuple[float, float]]:
+def ships(ledger: Ledger) -> list[tuple[float, float]]:
     """(minutes, score) at each change of `final_model/`."""
     steps = []
     for shipped in ledger.shipped:
