@@ -1,4 +1,4 @@
-"""Fixtures: a bus and a worker process shared by the tests of a module, and a run of each test's own."""
+"""Fixtures: a bus and a worker process that all tests share, a bus of a module's own, and a run of each test's own."""
 
 from __future__ import annotations
 
@@ -14,25 +14,42 @@ from protocol.message import message_id
 from services.bus_server import BusServer, Connection
 
 
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def _server(folder: Path) -> Iterator[Connection]:
     with asyncio.Runner() as runner:
-        server = BusServer(tmp_path_factory.mktemp("bus"))
+        server = BusServer(folder)
         runner.run(server.start())
         yield server.connection
         runner.run(server.stop())
 
 
-@pytest.fixture(scope="module")
-def worker(shared_server: Connection) -> Iterator[WorkerProcess]:
-    process = WorkerProcess(shared_server, "shared")
+@pytest.fixture(scope="session")
+def worker_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    yield from _server(tmp_path_factory.mktemp("bus"))
+
+
+@pytest.fixture(scope="session")
+def worker(worker_server: Connection) -> Iterator[WorkerProcess]:
+    """The one that all tests share which ask for it: to have torch loaded takes longer than most of them."""
+    process = WorkerProcess(worker_server, "shared")
     yield process
     process.stop()
 
 
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    yield from _server(tmp_path_factory.mktemp("bus"))
+
+
 @pytest.fixture
-async def shared_bus(shared_server: Connection) -> AsyncIterator[Bus]:
-    connected = await shared_server.connect("test")
+def at(request: pytest.FixtureRequest) -> Connection:
+    """The bus of a test: the shared worker's where it asks for that, else its module's own, which has other workers."""
+    server: Connection = request.getfixturevalue("worker_server" if "worker" in request.fixturenames else "own_server")
+    return server
+
+
+@pytest.fixture
+async def shared_bus(at: Connection) -> AsyncIterator[Bus]:
+    connected = await at.connect("test")
     yield connected
     await connected.close()
 

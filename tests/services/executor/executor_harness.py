@@ -21,12 +21,23 @@ from protocol.lane import lane_of
 from protocol.message import message_id
 from protocol.queue import cancel, submit
 from services.bus_server import Connection
+from services.executor.backends.local import LocalBackend
 from services.executor.delivery import Delivery
 from services.executor.queue import JobQueue
+from services.executor.warm.pool import WarmPool
 
 SCRIPTS = Path(__file__).parent / "scripts"
 ENDS = (JobFinished, JobFailed, JobCancelled)
 Event = TypeVar("Event", bound=JobEvent)
+
+
+BARE = ("--preload", "none")
+"""For a worker whose jobs train nothing: its zygote is there at once."""
+
+
+def bare_backend(sandboxed: bool = True) -> LocalBackend:
+    """For jobs that train nothing, as a worker has it that is started with `BARE`."""
+    return LocalBackend(pool=WarmPool(sandboxed=sandboxed, modules=()), sandboxed=sandboxed)
 
 
 class WorkerProcess:

@@ -101,7 +101,8 @@ async def test_a_start_may_take_longer_than_a_lease(
     crew: CrewRun, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("protocol.queue.LEASE", 3.0)
-    backend = LocalBackend(pool=WarmPool(sandboxed=False), environments=SlowEnvironments(tmp_path), sandboxed=False)
+    pool = WarmPool(sandboxed=False, modules=())
+    backend = LocalBackend(pool=pool, environments=SlowEnvironments(tmp_path), sandboxed=False)
     await backend.open()
     try:
         job = await crew.submit("none.py", id="slow", requirements=("x",), script="print('ran')")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from executor_harness import WorkerProcess
+from executor_harness import BARE, WorkerProcess
 
 from protocol.bus import Bus
 from services import worker_access
@@ -12,7 +12,7 @@ from services.bus_server import Connection
 
 
 async def test_the_process_of_a_drained_worker_ends_well(bus: Bus, server: Connection) -> None:
-    process = WorkerProcess(server, "ada", "--no-sandbox", slots=1)
+    process = WorkerProcess(server, "ada", "--no-sandbox", *BARE, slots=1)
     try:
         async with asyncio.timeout(60):
             while True:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from executor_harness import CrewRun, WorkerProcess, until
+from executor_harness import BARE, CrewRun, WorkerProcess, until
 
 from protocol.artifact import Ref
 from protocol.envelope import Envelope
@@ -31,9 +31,11 @@ def place() -> Iterator[Path]:
 class Machine:
     """A worker with a cache of its own."""
 
-    def __init__(self, connection: Connection, place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, connection: Connection, place: Path, name: str, monkeypatch: pytest.MonkeyPatch, *more: str
+    ) -> None:
         monkeypatch.setenv("POSTDOCS_ARTIFACTS_CACHE", str(place / name))
-        self.worker = WorkerProcess(connection, name, "--artifacts", str(place / "store"), slots=1)
+        self.worker = WorkerProcess(connection, name, "--artifacts", str(place / "store"), *more, slots=1)
 
     def die(self) -> None:
         """As by a power cut."""
@@ -50,19 +52,19 @@ async def queue(run: CrewRun, envelope: Envelope, inputs: dict[str, Ref]) -> Job
 
 
 async def test_another_machine_goes_on_from_the_checkpoint_that_the_dead_one_has_sent(
-    run: CrewRun, shared_server: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
+    run: CrewRun, own_server: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(str(place / "store"), place / "mine")
     argv = ("sft.py", "--steps", "60", "--save-every", "5", "--pause", "0.1")
     job = await queue(run, run.job(argv, id="moves", seconds=120.0), {})
-    first = Machine(shared_server, place, "first", monkeypatch)
+    first = Machine(own_server, place, "first", monkeypatch)
     await run.wait(job, JobCheckpoint, nth=2, seconds=90)
     await until(lambda: store.pointed(f"{job.id}/checkpoint"), seconds=20)
     sent = store.pointed(f"{job.id}/checkpoint")
     assert sent is not None
     first.die()
     shutil.rmtree(place / "first")
-    second = Machine(shared_server, place, "second", monkeypatch)
+    second = Machine(own_server, place, "second", monkeypatch)
     try:
         end = await run.end(job, seconds=120)
     finally:
@@ -78,7 +80,7 @@ async def test_another_machine_goes_on_from_the_checkpoint_that_the_dead_one_has
 
 
 async def test_a_job_reads_what_the_store_has_and_fails_clearly_for_what_it_has_not(
-    run: CrewRun, shared_server: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
+    run: CrewRun, own_server: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(str(place / "store"), place / "mine")
     data = place / "elsewhere" / "rows.jsonl"
@@ -90,7 +92,7 @@ async def test_a_job_reads_what_the_store_has_and_fails_clearly_for_what_it_has_
     envelope = run.job(("read.py",), id="reads", script=script, reads=(str(data),))
     missing = run.job(("read.py",), id="misses", script=script, reads=(str(data),))
     nothing = Ref(kind="file", sha256="0" * 64, size=1)
-    machine = Machine(shared_server, place, "only", monkeypatch)
+    machine = Machine(own_server, place, "only", monkeypatch, *BARE)
     try:
         reads = await queue(run, envelope, {str(data): ref})
         misses = await queue(run, missing, {str(data): nothing})

@@ -26,9 +26,9 @@ from services.executor.queue import BadQueueName, JobQueue
 
 
 @pytest.fixture(scope="module")
-def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
+def workers(own_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
     """Two workers with a slot each; the tests below use them up."""
-    started = {name: WorkerProcess(shared_server, name, slots=1) for name in ("ada", "bob")}
+    started = {name: WorkerProcess(own_server, name, slots=1) for name in ("ada", "bob")}
     yield started
     for process in started.values():
         if process.process.poll() is None:
@@ -146,7 +146,7 @@ async def test_what_is_no_job_goes_to_the_dead_letters(run: CrewRun, shared_bus:
     await queue.close()
 
 
-def test_a_queue_name_that_is_no_subject_is_refused(shared_server: Connection) -> None:
+def test_a_queue_name_that_is_no_subject_is_refused(own_server: Connection) -> None:
     with pytest.raises(BadQueueName, match=r"a\.b"):
         JobQueue(None, "a.b")  # type: ignore[arg-type]
 

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from watched_job import FOREVER, WatchedJob, family_script, make_job, marked, none_marked
 
-from protocol.job import Job
 from services.executor.backends.backend import Backend, BackendFailed
 from services.executor.files.folder import BadJobFolder
 from services.executor.job.events import Checkpoint, Metric, Printed, Running, TrainBegan, TrainEnded
@@ -292,36 +292,36 @@ class BackendContract:
 
     # ---------------------------------------------------------------- several processes
 
-    @pytest.mark.parametrize("launch", ["ddp", "fsdp"])
-    async def test_a_training_of_several_processes(self, backend: Backend, folder: Path, launch: str) -> None:
+    @pytest.mark.parametrize(("launch", "saved"), [("fsdp", False), ("ddp", True)])
+    async def test_a_training_of_several_processes(
+        self, backend: Backend, folder: Path, launch: Literal["ddp", "fsdp"], saved: bool
+    ) -> None:
+        """One that comes to its end, and one that is told to save before."""
         if not self.traits.launches:
             pytest.skip("this backend declares that it cannot here")
-        job = make_job(folder, "sft.py", "--steps", "6", "--save-every", "3", launch=launch)
+        length = FOREVER if saved else ("--steps", "6")
+        job = make_job(folder, "sft.py", *length, "--save-every", "3", launch=launch)
         watched = await WatchedJob.start(backend, job)
+        if saved:
+            await watched.until(lambda: len(watched.all(Checkpoint)) >= 2)
+            await watched.handle.save()
         assert (await watched.end()).code == 0, watched.lines
         assert len(watched.all(Running)) == 1
-        assert [m.step for m in watched.all(Metric) if "loss" in m.values] == [1, 2, 3, 4, 5, 6]
-        assert [event.step for event in watched.all(Checkpoint)] == [3, 6]
+        (trained,) = watched.all(TrainEnded)
+        assert trained.stopped_early is saved
+        assert [m.step for m in watched.all(Metric) if "loss" in m.values] == list(range(1, trained.step + 1))
+        assert [event.step for event in watched.all(Checkpoint)][:2] == [3, 6]
         assert what_is_missing(Path(job.folder) / "model") is None
 
-    async def test_save_and_kill_reach_all_processes(self, backend: Backend, folder: Path) -> None:
+    async def test_kill_reaches_all_processes(self, backend: Backend, folder: Path) -> None:
         if not self.traits.launches:
             pytest.skip("this backend declares that it cannot here")
-        job = make_job(folder, "sft.py", *FOREVER, launch="ddp")
-        saved = await WatchedJob.start(backend, job)
-        await saved.until(lambda: len(saved.all(Metric)) >= 2)
-        await saved.handle.save()
-        assert (await saved.end()).code == 0, saved.lines
-        assert saved.all(TrainEnded)[0].stopped_early
-        assert what_is_missing(Path(job.folder) / "model") is None
-
-        killed = await WatchedJob.start(backend, _again(job))
-        await killed.until(lambda: len(killed.all(Metric)) >= 2)
+        marker = f"marker-{uuid.uuid4().hex}"
+        job = make_job(folder, "family.py", "--stay", script=family_script(marker), launch="ddp")
+        watched = await WatchedJob.start(backend, job)
+        await watched.until(lambda: watched.lines.count("started") == 2)
+        assert len(marked(marker)) >= 6
         async with asyncio.timeout(self.traits.kill_seconds):
-            await killed.handle.kill()
-        await none_marked(_again(job).folder, 1.0)
-        await killed.end()
-
-
-def _again(job: Job) -> Job:
-    return job.model_copy(update={"id": job.id + "b", "folder": job.folder + "b"})
+            await watched.handle.kill()
+        await none_marked(marker, 1.0)
+        await watched.end()

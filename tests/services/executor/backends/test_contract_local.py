@@ -9,6 +9,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from contract import BackendContract, Fresh, Traits
+from executor_harness import bare_backend
 from watched_job import WatchedJob
 
 from services.executor.backends.backend import Backend
@@ -31,7 +32,7 @@ async def fresh() -> AsyncIterator[Fresh]:
     made: list[Backend] = []
 
     async def make() -> Backend:
-        made.append(LocalBackend())
+        made.append(bare_backend())
         await made[-1].open()
         return made[-1]
 

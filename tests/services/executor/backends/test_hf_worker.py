@@ -16,11 +16,11 @@ pytestmark = pytest.mark.skipif(not jobs_container.works(), reason="the server's
 
 
 async def test_a_job_from_the_queue_runs_on_a_rented_machine_whose_price_is_journaled(
-    run: CrewRun, shared_server: Connection, hub: JobsServer, monkeypatch: pytest.MonkeyPatch
+    run: CrewRun, own_server: Connection, hub: JobsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"POSTDOCS_WORKER_BACKEND": "hf_jobs", "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}.items():
         monkeypatch.setenv(name, value)
-    worker = WorkerProcess(shared_server, "ada")
+    worker = WorkerProcess(own_server, "ada")
     try:
         needs = {"gpus": 1, "kind": "a100", "backend": "hf_jobs"}
         job = await run.submit("sft.py", "--steps", "4", id="one", needs=needs)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
+def workers(own_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
     node = RayNode(cpus=2)
     node.start()
     started: dict[str, WorkerProcess] = {}
@@ -30,7 +30,7 @@ def workers(shared_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
         try:
             node.wait()
             for name in ("ada", "bea"):
-                started[name] = WorkerProcess(shared_server, name, "--backend", "ray", slots=1)
+                started[name] = WorkerProcess(own_server, name, "--backend", "ray", slots=1)
             yield started
         finally:
             for worker in started.values():

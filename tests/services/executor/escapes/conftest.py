@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from executor_harness import BARE
 from prison import Prison
 from prison import prison as built
 
@@ -26,4 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def prison() -> Iterator[Prison]:
     with built() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def bare_prison() -> Iterator[Prison]:
+    """Where it is of no account what the zygote has loaded."""
+    with built(*BARE) as made:
         yield made

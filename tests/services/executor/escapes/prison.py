@@ -145,8 +145,8 @@ class Prison:
 
 
 @contextlib.contextmanager
-def prison(*, sandboxed: bool = True) -> Iterator[Prison]:
-    """All of it, started; and taken down again."""
+def prison(*more: str, sandboxed: bool = True) -> Iterator[Prison]:
+    """All of it, started, the worker with `more` arguments; and taken down again."""
     # not in pytest's folder, whose modes would do the sandbox's work; nor in /tmp, of which each job has one of its own
     root = Path(tempfile.mkdtemp(prefix="house-", dir="/var/tmp"))
     with contextlib.ExitStack() as stack:
@@ -164,7 +164,7 @@ def prison(*, sandboxed: bool = True) -> Iterator[Prison]:
         run = CrewRun(bus, "jobs", house.run)
         runner.run(run.journal.create())
         with _environment(house.environment() | {"POSTDOCS_WORKER_SANDBOX": str(sandboxed)}):
-            worker = WorkerProcess(server.connection, "hostile", slots=3)
+            worker = WorkerProcess(server.connection, "hostile", *more, slots=3)
         stack.callback(worker.stop)
         made = Prison(house, services, server.connection, worker, run, runner)
         made.victims = {"worker": worker.process.pid, SIGN: other.pid, "nats-server": server.connection.pid or 0}

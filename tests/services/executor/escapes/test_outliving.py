@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_harness import WorkerProcess
+from executor_harness import BARE, WorkerProcess
 from hostile_house import HOSTILE
 from prison import Prison
 
@@ -20,6 +20,11 @@ WAYS = re.findall(r"^def (\w+)\(\) -> None:", (HOSTILE / "outliving.py").read_te
 ENDS = ("finished", "killed", "cancelled", "its worker killed")
 SETTLED = 3.0
 """Seconds for the kernel to end what is left of a sandbox."""
+
+
+@pytest.fixture(scope="session")
+def prison(bare_prison: Prison) -> Prison:
+    return bare_prison
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +38,7 @@ def left_behind(prison: Prison) -> dict[str, Job]:
         await prison.run.cancel(jobs["cancelled"])
         for job in jobs.values():
             await prison.ended(job)
-        worker = WorkerProcess(prison.connection, "doomed", queue="doomed")
+        worker = WorkerProcess(prison.connection, "doomed", *BARE, queue="doomed")
         try:
             jobs[ENDS[3]] = await prison.submit("outliving", "stopped from outside", id="outlives-its", queue="doomed")
             await prison.wait_for(jobs[ENDS[3]], "left.json")

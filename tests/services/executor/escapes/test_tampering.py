@@ -32,6 +32,11 @@ MOST_MEMORY = 1 << 30
 
 
 @pytest.fixture(scope="session")
+def prison(bare_prison: Prison) -> Prison:
+    return bare_prison
+
+
+@pytest.fixture(scope="session")
 def lies(prison: Prison) -> dict[str, Tried]:
     async def run() -> dict[str, Tried]:
         ways = (*MODELS, *LOGS, *FLOODS, *LIES, "honest_model")

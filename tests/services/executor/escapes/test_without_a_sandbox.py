@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from executor_harness import BARE
 from prison import Prison
 from prison import prison as built
 
@@ -39,7 +40,7 @@ OPEN = {
 
 @pytest.fixture(scope="module")
 def open_house() -> Iterator[Prison]:
-    with built(sandboxed=False) as made:
+    with built(*BARE, sandboxed=False) as made:
         yield made
 
 

@@ -21,8 +21,8 @@ def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(shared_server: Connection) -> Iterator[Pair]:
-    workers = Pair(shared_server)
+def pair(own_server: Connection) -> Iterator[Pair]:
+    workers = Pair(own_server)
     yield workers
     workers.stop()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from executor_harness import bare_backend
 
 from protocol.job import Job, JobFailed, JobFinished, JobSpec
 from services.executor.backends.local import LocalBackend
@@ -18,7 +19,7 @@ from services.executor.preflight.trial import carry_out, on_the_cpu, read
 
 @pytest.fixture
 async def backend() -> AsyncIterator[LocalBackend]:
-    made = LocalBackend()
+    made = bare_backend()
     await made.open()
     yield made
     await made.close()

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from executor_harness import CrewRun, WorkerProcess
+from executor_harness import BARE, CrewRun, WorkerProcess
 
 from protocol.job import JobFailed, JobLog, JobStarted
 from services.bus_server import Connection
@@ -109,13 +109,13 @@ async def test_no_code_of_a_package_runs_when_its_environment_is_made(wheels: Pa
 
 
 async def test_a_job_runs_in_the_environment_that_it_asks_for(
-    run: CrewRun, shared_server: Connection, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: CrewRun, own_server: Connection, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in offline(wheels).items():
         monkeypatch.setenv(name, value)
-    worker = WorkerProcess(shared_server, "own", "--cache", str(tmp_path / "cache"), queue="own")
+    worker = WorkerProcess(own_server, "own", "--cache", str(tmp_path / "cache"), *BARE, queue="own")
     try:
-        script = "import tinypackage, torch, sys\nprint('SEEN', tinypackage.VERSION, sys.prefix)"
+        script = "import tinypackage, numpy, sys\nprint('SEEN', tinypackage.VERSION, sys.prefix)"
         good = await run.submit("a.py", id="good", queue="own", script=script, requirements=("tinypackage==2.0",))
         bad = await run.submit("a.py", id="bad", queue="own", script=script, requirements=("tinypackage==9.0",))
         end = await run.end(bad, seconds=90)

@@ -30,7 +30,7 @@ def ready(pool: WarmPool) -> list[ZygoteClient]:
 
 
 async def test_a_zygote_that_dies_makes_no_job_wait_and_is_replaced(tmp_path: Path) -> None:
-    pool = WarmPool(size=2, environment=os.environ, sandboxed=False)
+    pool = WarmPool(size=2, environment=os.environ, sandboxed=False, modules=())
     try:
         await pool.open()
         await until(lambda: len(ready(pool)) == 2, 120)
@@ -51,7 +51,7 @@ async def test_a_zygote_that_dies_makes_no_job_wait_and_is_replaced(tmp_path: Pa
 
 async def test_a_worn_zygote_is_replaced_before_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "FORK_SECONDS", 0.1)
-    pool = WarmPool(size=1, recycle_after=2, environment=os.environ, sandboxed=False)
+    pool = WarmPool(size=1, recycle_after=2, environment=os.environ, sandboxed=False, modules=())
     try:
         first = await pool.zygote()
         running = await fork(first, tmp_path / "a", "a", "import time\nwhile True: time.sleep(0.1)")
@@ -73,7 +73,7 @@ async def test_a_worn_zygote_is_replaced_before_it_goes(tmp_path: Path, monkeypa
 async def test_a_job_that_is_forked_too_late_does_not_run_unwatched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = WarmPool(size=1, environment=os.environ, sandboxed=False)
+    pool = WarmPool(size=1, environment=os.environ, sandboxed=False, modules=())
     try:
         zygote = await pool.zygote()
         monkeypatch.setattr(client_module, "FORK_SECONDS", 0.0)
