@@ -11,6 +11,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,11 @@ def save(made: Draft, drafts: Path) -> Path:
     """The draft as a file from where its paths hold: they are made absolute where it does not lie beside them."""
     folder = made.folder if made.folder.is_relative_to(drafts.resolve()) else drafts.resolve() / _digest(made.text)
     folder.mkdir(parents=True, exist_ok=True)
-    task = yaml.safe_load(made.text)
-    text = made.text if folder == made.folder else yaml.safe_dump(_absolute(task, made.folder), sort_keys=False)
+    text = made.text
+    if folder != made.folder:
+        text = yaml.safe_dump(_absolute(yaml.safe_load(text), made.folder), sort_keys=False, allow_unicode=True)
+        for script in made.folder.glob("*.py"):  # a metric of the user's own is found beside the task
+            shutil.copy2(script, folder)
     path = folder / "task.yaml"
     path.write_text(text)
     return path

@@ -9,6 +9,7 @@ import typer
 
 from protocol.errors import BadInput
 from services.cli.dry_run import look_only
+from services.cli.goal import task_of
 from services.cli.options import (
     DEFAULT_RUNS_DIR,
     Artifacts,
@@ -27,7 +28,9 @@ from services.cli.options import (
 
 
 def command(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task, a YAML file.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The task: a YAML file, or a goal in words, of which one is made.")
+    ],
     budget: Budget = None,
     model: Model = None,
     require_llm: RequireLlm = False,
@@ -47,14 +50,14 @@ def command(
         bool,
         typer.Option("--dry-run", help="Check the task, print plan, sizing, hours and cost; start nothing."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing (a task file needs no approval).")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run what was made of a goal in words without asking.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Launch a crew: from the base model of a task to a better one, within its budget."""
     from services.cli.session import carry_out, chosen_minds, hand_over, options, store_checked, track_checked
     from services.task_file import load_task
 
-    path = _task_path(task)
+    path = task_of(task, runs_dir, yes=yes or dry_run)
     if dry_run:
         given: dict[str, Any] = {"budget": budget, "data": data, "model": model, "worker": worker, "bus": bus}
         look_only(path, **given, detach=detach, as_json=as_json)
@@ -73,16 +76,6 @@ def command(
     checked = load_task(path, data, here=True)
     asked: dict[str, Any] = {"task": checked, "task_path": path.resolve(), "run": None, "data": data}
     carry_out(options(budget=budget, model=model, **asked, **where, **choices), as_json=as_json, verbose=verbose)
-
-
-def _task_path(task: str) -> Path:
-    """Raises `BadInput` for a goal in plain words."""
-    path = Path(task)
-    if " " in task and not path.exists():
-        raise BadInput(
-            f"there is no task file {task!r}: goals in plain words come with a later release, write a YAML file"
-        )
-    return path
 
 
 def _refuse_what_is_the_servers(worker: str, no_sandbox: bool, runs_dir: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_run_that_has_ended_cannot_be_cancelled(cli: Cli) -> None:
     ("args", "told"),
     [
         (["run", "nothing.yaml"], "there is no task file nothing.yaml"),
-        (["run", "improve Qwen on GPQA"], "goals in plain words come with a later release"),
+        (["run", "make it better"], "names no task that is known (banking77, dates, gpqa, healthbench, sums)"),
         (["run", str(TASK), "--model", "gpt-5"], "names no model"),
         (["run", str(TASK), "--budget", "soon"], "--budget: 'soon' is not a duration: write 90s, 5m, 10h or 2d"),
         (["run", str(TASK), "--budget", "0s"], "--budget is '0s'"),
