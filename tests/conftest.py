@@ -16,6 +16,8 @@ from services.bus_server import BusServer, Connection
 
 os.environ["POSTDOCS_TRACK"] = "none"  # runs of the tests leave nothing in the store of whoever runs them
 os.environ["POSTDOCS_MCP"] = ""  # and start none of their MCP servers
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+"""Tests that run at once share the cores: threads that wait must leave them to others (half of all CPU time)."""
 XET = tempfile.mkdtemp(prefix="postdocs-xet-")
 """hf_xet remembers by address what a server has: another one at the port of an earlier one has none of it."""
 os.environ["HF_XET_CACHE"] = XET

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from protocol.brief import Task
 from protocol.errors import BadInput
-from services.dry_run import base, rows, set_up, sizes
+from services.dry_run import base_model, rows, set_up, sizes
 from services.dry_run import plan as planned
 from services.dry_run.findings import DryRun, Finding, SourceFound, Spending
 from services.dry_run.set_up import Device
@@ -26,7 +26,7 @@ async def dry_run(
     """The answer for the task file at `path`. Raises `BadInput` with every fault of the file itself."""
     task, folder = load_task(path, data, here=True).within(budget), path.resolve().parent
     findings = [Finding(name="task", state="ok", told=f"{path} is sound")]
-    shape, about_base = await base.look(task, folder)
+    shape, about_base = await base_model.look(task, folder)
     sources, about_rows = await _sources(task, folder, data)
     device = await set_up.device(task, worker, bus)
     findings += [*about_base, *about_rows, *set_up.metric(task), *set_up.minds(models), *device.findings]
