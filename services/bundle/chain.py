@@ -83,6 +83,7 @@ class Chain:
             folder=name,
             argv=tuple(_renamed(part, paths) for part in spec.argv),
             launch=spec.launch,
+            gpus=spec.needs.gpus,
             output=spec.output,
             steps=made or entry.steps or None,
             recorded=bool(made),

@@ -34,6 +34,8 @@ class Step(Part):
     argv: tuple[str, ...]
     """Script and arguments, run by Python in the folder."""
     launch: Launch
+    gpus: int = 0
+    """That it asked for: so many processes, where it was several."""
     output: str
     """The folder in it that holds the model in the end."""
     steps: int | None

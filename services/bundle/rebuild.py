@@ -11,10 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from protocol.errors import BadInput, PostdocsError
 from services.bundle.manifest import BASE, DATA, METRIC, STEPS, Bundle, BundleUnusable, Step
-from services.scorer.model_folder import ModelMissing, find_model, model_sha256
+from services.executor.job import several
+from services.scorer.model_folder import INFERENCE_FILES, ModelMissing, find_model, model_sha256
 
+CONFIG = "accelerate.yaml"
 LOG_LINES = 8
 """Of a failed step, that are told."""
 
@@ -64,7 +68,7 @@ def _from_hub(bundle: Bundle) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(bundle.base.name, revision=bundle.base.revision))
+        return Path(snapshot_download(bundle.base.name, revision=bundle.base.revision, allow_patterns=INFERENCE_FILES))
     except Exception as error:  # the Hub's client raises a dozen types, all of which mean this
         raise ModelMissing((str(error).splitlines() or [type(error).__name__])[0]) from error
 
@@ -75,12 +79,12 @@ def _run(step: Step, folder: Path, work: Path) -> Path:
     log = place / "output.log"
     with log.open("wb") as output:
         done = subprocess.run(
-            _command(step),
+            _command(step, place),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=_environment(),
+            env=_environment(step),
             check=False,
         )
     model = place / step.output
@@ -92,18 +96,20 @@ def _run(step: Step, folder: Path, work: Path) -> Path:
     return model
 
 
-def _command(step: Step) -> list[str]:
-    if step.launch != "python":  # several processes: they count their steps by the recorded rates alone
-        fsdp = ["--use_fsdp"] if step.launch == "fsdp" else []
-        return [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", *fsdp, *step.argv]
-    return [sys.executable, "-m", "services.bundle.step", str(step.steps or 0), *step.argv]
+def _command(step: Step, place: Path) -> list[str]:
+    training = ["-m", "services.bundle.step", str(step.steps or 0), *step.argv]
+    if step.launch == "python":
+        return [sys.executable, *training]
+    (place / CONFIG).write_text(yaml.safe_dump(several.config(step.launch, step.gpus)))
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", CONFIG, *training]
 
 
-def _environment() -> dict[str, str]:
+def _environment(step: Step) -> dict[str, str]:
     """As ours, but for keys and for what would make it less alike; with our own code to be found."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith(("_KEY", "_TOKEN", "_SECRET"))}
     ours = str(Path(__file__).resolve().parents[2])
     given = os.pathsep.join(part for part in (ours, kept.get("PYTHONPATH")) if part)
+    kept |= several.environment(step.gpus) if step.launch != "python" else {}
     return kept | {"PYTHONPATH": given, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "WANDB_MODE": "disabled"}
 
 

@@ -16,6 +16,8 @@ from services.trained_model import what_is_missing
 
 _SUFFIXES = {".safetensors", ".json", ".model", ".txt", ".jinja", ".tiktoken"}
 """Weights, their index, configuration, tokenizer, chat template."""
+INFERENCE_FILES = [f"*{suffix}" for suffix in sorted(_SUFFIXES)]
+"""What is downloaded of a repository on the Hub."""
 _NOT_THE_MODEL = {"trainer_state.json", "all_results.json", "train_results.json", "eval_results.json", "log.txt"}
 HUB_SECONDS = 30.0
 """Time limit of each single request to the Hub; a download as a whole takes as long as it takes."""
@@ -37,9 +39,8 @@ def find_model(name: str, task_folder: Path) -> Path:
         raise ModelMissing(f"there is no model folder {name}")
     from huggingface_hub import snapshot_download
 
-    wanted = [f"*{suffix}" for suffix in sorted(_SUFFIXES)]
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted, etag_timeout=HUB_SECONDS))
+        return Path(snapshot_download(name, allow_patterns=INFERENCE_FILES, etag_timeout=HUB_SECONDS))
     except Exception as error:  # the Hub's client raises a dozen types, all of which mean this
         first = (str(error).splitlines() or [""])[0]
         raise ModelMissing(

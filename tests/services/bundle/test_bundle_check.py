@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -58,10 +59,11 @@ def test_what_was_not_touched_does_not_differ(bundle: Path) -> None:
 @pytest.mark.parametrize("name", ["data/mixture-0.jsonl", "base/config.json", "sealed/test.jsonl", "run.sh"])
 def test_one_byte_of_anything_is_told(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())
+    before = hashlib.sha256(content).hexdigest()
     content[3] ^= 1
     (bundle / name).write_bytes(content)
-    [line] = told(bundle)
-    assert line.startswith(f"{name} was changed")
+    after = hashlib.sha256(content).hexdigest()
+    assert told(bundle) == [f"{name} was changed: its sha256 is {after[:12]}…, not {before[:12]}…"]
 
 
 def test_what_is_missing_or_was_added_is_told(bundle: Path) -> None:

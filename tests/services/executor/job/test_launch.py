@@ -18,7 +18,7 @@ from accelerate.utils import FullyShardedDataParallelPlugin, patch_environment
 from accelerate.utils.launch import prepare_multi_gpu_env
 
 from protocol.job import Launch
-from services.executor.job import launch
+from services.executor.job import launch, several
 from services.executor.warm.messages import Start
 
 CROWD = """
@@ -45,7 +45,7 @@ def start(folder: Path, kind: Launch = "ddp", *, argv: tuple[str, ...] = ("crowd
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_accelerate_takes_our_configuration_of_four_gpus(tmp_path: Path, kind: Launch) -> None:
     file = tmp_path / launch.CONFIG
-    file.write_text(yaml.safe_dump(launch.config(start(tmp_path, kind, gpus=4))))
+    file.write_text(yaml.safe_dump(several.config(kind, 4)))
     arguments, _, _ = validated(launch_command_parser().parse_args(["--config_file", str(file), "script.py"]))
     assert arguments.use_fsdp == (kind == "fsdp") and arguments.multi_gpu == (kind == "ddp")
     told = prepare_multi_gpu_env(arguments)
