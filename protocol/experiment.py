@@ -68,6 +68,8 @@ class Entry(Part):
     """Time on the device."""
     loss: float | None = None
     device: str | None = None
+    usd_per_hour: float | None = None
+    """What its machine is rented for; None where nobody is paid by the hour."""
     attempts: int = 0
 
 

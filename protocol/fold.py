@@ -77,7 +77,7 @@ def _(message: job.Job, facts: Facts) -> None:
 @fold.register(job.JobAccepted)
 def _(message: job.JobAccepted, facts: Facts) -> None:
     facts.busy_since[message.job] = message.at
-    facts.change(message.experiment, status="running", device=message.device)
+    facts.change(message.experiment, status="running", device=message.device, usd_per_hour=message.usd_per_hour)
 
 
 @fold.register(job.JobStarted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from protocol.ledger import Ledger
 from protocol.origin import Key
 from protocol.spending import Spent, total
@@ -11,10 +13,12 @@ from services.report.page import Block, Cell, Paragraph, Section, table
 from services.report.sources import Sources
 
 END: Key = ("run_ended", "")
+HOUR = 3600.0
 
 
 def costs(ledger: Ledger, sources: Sources) -> Section:
-    blocks: list[Block] = [table(("", ""), [*_time(ledger, sources), *_experiments(ledger, sources)])]
+    rows = [*_time(ledger, sources), *_rent(ledger, sources), *_experiments(ledger, sources)]
+    blocks: list[Block] = [table(("", ""), rows)]
     timeline = device(ledger)
     blocks += [timeline] if timeline else []
     return Section("Costs", (*blocks, *_minds(ledger, sources)))
@@ -56,7 +60,7 @@ def _time(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
     scoring = sum(scored.seconds for scored in scores)
     until = ledger.sessions[-1][1] if ledger.sessions else 0.0
     ended = ledger.ended
-    wall = f"{ended.seconds if ended else ledger.spent():.0f} s in {len(ledger.sessions) or 1} session(s)"
+    wall = f"{ended.seconds if ended else ledger.spent():.0f} s of work{_interrupted(ledger)}"
     jobs: list[Key] = [("job_end", name) for name, entry in ledger.entries.items() if entry.seconds]
     scored: list[Key] = [("scored", name) for name in ledger.scored] + [("tested", name) for name in ledger.tests]
     busy = percent(ended.busy if ended else ledger.busy_share(until))
@@ -70,6 +74,25 @@ def _time(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
         ("device time of scoring", sources.figure(f"{scoring:.0f} s", *scored, how="sum over all that was scored")),
         ("device busy, from the first job to the report", sources.figure(busy, END, how="" if ended else spans)),
     ]
+
+
+def _interrupted(ledger: Ledger) -> str:
+    gaps = [begun - ended for (_, ended), (begun, _) in pairwise(ledger.sessions)]
+    if not gaps:
+        return ""
+    times = "once" if len(gaps) == 1 else f"{len(gaps)} times"
+    return f"; interrupted {times}, for {sum(gaps):.0f} s that do not count"
+
+
+def _rent(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
+    """What machines that are paid by the hour have cost while jobs were on them."""
+    rented = {name: e for name, e in ledger.entries.items() if e.usd_per_hour is not None and e.seconds}
+    if not rented:
+        return []
+    usd = sum(e.seconds * (e.usd_per_hour or 0.0) / HOUR for e in rented.values())
+    keys: list[Key] = [(kind, name) for name in rented for kind in ("job_accepted", "job_end")]
+    how = "sum over the jobs of their seconds at the price by the hour of their machine"
+    return [("rent of machines", sources.figure(f"{usd:.2f} US dollars", *keys, how=how))]
 
 
 def _experiments(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:

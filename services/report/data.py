@@ -21,6 +21,10 @@ HEAD = (
     "licence",
 )
 PLAN = ("data_plan", "")
+CONFLICTS = (
+    "Rows contradict each other when they give different answers to the same prompt. Which of two is wrong cannot be "
+    "seen from them: how many of a source's answers are wrong is estimated from its contradictions with the others."
+)
 
 
 def data(ledger: Ledger, sources: Sources) -> Section | None:
@@ -48,6 +52,8 @@ def data(ledger: Ledger, sources: Sources) -> Section | None:
         ),
         Table(HEAD, tuple(Row(_row(profile, plan, sources)) for profile in plan.profiles), wide=True),
     ]
+    if any(profile.conflicts for profile in plan.profiles):
+        blocks.append(Paragraph((CONFLICTS,)))
     if plan.rejected:
         blocks.append(Paragraph(("What was left out, and why:",)))
         blocks.append(Bullets(tuple(_rejection(one, sources) for one in plan.rejected)))

@@ -48,12 +48,16 @@ def strategies(ledger: Ledger) -> list[str]:
 def _branch(strategy: str, ledger: Ledger, sources: Sources) -> list[Row]:
     """The strategy itself, and its experiments below."""
     found = [(entry, depth) for entry, depth in tree(ledger) if entry.experiment.strategy == strategy]
-    scores = [entry.score for entry, _ in found if entry.score and not entry.score.failed]
-    best = f", best {max(scores).value:.3f}" if scores else ""
+    scores = {e.experiment.id: e.score for e, _ in found if e.score and not e.score.failed}
+    count = f"{len(found)} experiment{'s' * (len(found) > 1)}"
+    best = max(scores, key=lambda id: scores[id], default=None)
+    told: Cell = count
+    if best is not None:
+        told = (f"{count}, best ", sources.figure(f"{scores[best].value:.3f}", ("scored", best)))
     head: tuple[Cell, ...] = (
         Strong(STRATEGIES.get(strategy, strategy)),
         "",
-        f"{len(found)} experiments{best}",
+        told,
         "",
         "",
         "",
@@ -89,7 +93,8 @@ def _row(entry: Entry, depth: int, ledger: Ledger, sources: Sources) -> Row:
     name = f"≈ {e.id}" if e.repeats else e.id
     trained = sources.figure(f"{entry.seconds:.0f} s, {entry.steps} steps", ("job_end", e.id)) if entry.seconds else ""
     score: Cell = sources.figure(entry.score, ("scored", e.id)) if entry.score else entry.status
-    cells = (name, str(e.rung), _settings(entry, ledger), trained, score, _verdict(entry, sources))
+    settings = sources.figure(_settings(entry, ledger), ("proposals", e.id))
+    cells = (name, str(e.rung), settings, trained, score, _verdict(entry, sources))
     return Row(cells, depth=depth, strong=e.id == ledger.incumbent)
 
 

@@ -27,7 +27,7 @@ STRATEGIES = {
 def recipe(experiment: Experiment) -> str:
     """`learning_rate=0.003, max_steps=400`."""
     told = [
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in _numbers(experiment)
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in _numbers(experiment)
     ]
     return ", ".join(told) or "as it is"
 
@@ -143,11 +143,19 @@ def noise(ledger: Ledger, verdict: Verdict | None = None) -> str:
     """What a change of seed alone may make, beside the lead that has to be held against it."""
     measured = ledger.noise_floor()
     told = "noise floor: no recipe was repeated under another seed"
+    if repeats(ledger):
+        told = "noise floor: a recipe was repeated under another seed, but too early to tell, as nothing was right yet"
     if measured is not None:
         told = f"noise floor: repeats of one recipe differ by a standard deviation of {measured:.3f}"
     if verdict and verdict.test:
         told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.test.difference:+.3f}"
     return told
+
+
+def repeats(ledger: Ledger) -> list[tuple[Entry, Entry]]:
+    """(experiment, the one that it repeats under another seed), where both have a score."""
+    pairs = [(entry, ledger.entries.get(entry.experiment.repeats or "")) for entry in ledger.entries.values()]
+    return [(one, twin) for one, twin in pairs if twin and one.score and twin.score]
 
 
 def _score_line(ledger: Ledger, name: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.ledger import Ledger
-from services.report.facts import test_score, winner
+from services.report.facts import repeats, test_score, winner
 from services.report.page import Block, Bullets, Commands, Item, Paragraph, Section, Spans
 from services.report.sources import Sources
 
@@ -42,15 +42,15 @@ def limits(ledger: Ledger, sources: Sources) -> Section:
 
 def _noise(ledger: Ledger) -> list[Spans]:
     """Where no repeat measured the noise, or only repeats that had learnt nothing."""
-    if ledger.noise_floor() is None:
+    pairs = repeats(ledger)
+    if ledger.noise_floor() is None and not pairs:
         return [
             (
                 "No recipe was repeated under another seed: how much of the difference is chance of the seed was not "
                 "measured.",
             )
         ]
-    pairs = [(e, ledger.entries.get(e.experiment.repeats or "")) for e in ledger.entries.values()]
-    scores = [s for one, twin in pairs if twin for s in (one.score, twin.score) if s and not s.failed]
+    scores = [s for pair in pairs for s in (pair[0].score, pair[1].score) if s and not s.failed]
     if not scores or ledger.floor is None or any(s.low > ledger.floor.score.high for s in scores):
         return []
     return [

@@ -19,11 +19,12 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
     levels = [("floor: the untouched base model", ledger.floor.score.value)] if ledger.floor else []
     if ledger.brief and ledger.brief.task.target is not None:
         levels.append(("target", ledger.brief.task.target))
-    last = found[-1]
+    last, interrupted = found[-1], ledger.sessions[:-1]
     told = (
         f"{len(found)} candidates were scored on dev in {last.minutes:.1f} minutes; "
         f"the best of them got {max(mark.value for mark in found):.3f}. "
         + ", ".join(f"{name}: {value:.3f}" for name, value in levels)
+        + "".join(f"; interrupted at minute {minutes(ledger, at):.1f}" for _, at in interrupted)
     )
     chart = Chart(
         "Dev score of each candidate, with its 95 % interval",
@@ -32,6 +33,7 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
         over_time=True,
         ships=tuple(ships(ledger)),
         lines=tuple(levels),
+        breaks=tuple(minutes(ledger, last) for _, last in ledger.sessions[:-1]),
     )
     explained = Paragraph(
         (

@@ -118,6 +118,8 @@ class Chart:
     """(minutes, score) from which on so much ships."""
     lines: tuple[tuple[str, float], ...] = ()
     """Levels across the chart: the floor, the target."""
+    breaks: tuple[float, ...] = ()
+    """Minutes at which the run was interrupted."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,11 @@ class Sources:
         """None when no figure was told."""
         if not self._messages and not self._derived:
             return None
-        messages = [self._message(number, said) for number, said in enumerate(self._messages, start=1)]
+        days = {said.time.date() for said in self._messages}
+        head, told = "said at (UTC)", "%Y-%m-%d %H:%M:%S"
+        if len(days) == 1:
+            head, told = f"said on {min(days)} (UTC)", "%H:%M:%S"
+        messages = [self._message(number, said, told) for number, said in enumerate(self._messages, start=1)]
         blocks: list[Paragraph | Table] = [
             Paragraph(
                 (
@@ -53,7 +57,7 @@ class Sources:
                     " tells them in full.",
                 )
             ),
-            Table(("", "said at (UTC)", "by", "kind", "in short", "message id"), tuple(messages), wide=True),
+            Table(("", head, "by", "kind", "in short", "message id"), tuple(messages), wide=True),
         ]
         if self._derived:
             rows = tuple(_derived(how, anchors, anchor) for (how, anchors), anchor in self._derived.items())
@@ -61,10 +65,10 @@ class Sources:
             blocks.append(Table(("", "how", "from"), rows))
         return Section(TITLE, tuple(blocks), folded=True)
 
-    def _message(self, number: int, said: Origin) -> Row:
+    def _message(self, number: int, said: Origin, time: str) -> Row:
         cells: tuple[Cell, ...] = (
             f"s{number}",
-            said.time.strftime("%Y-%m-%d %H:%M:%S"),
+            said.time.strftime(time),
             said.sender,
             said.type.replace("_", " "),
             shortened(said.headline),

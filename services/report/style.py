@@ -49,8 +49,8 @@ code { background:var(--panel); padding:.1em .3em; border-radius:3px; overflow-w
   white-space:break-spaces; }
 pre { background:var(--panel); padding:.8rem 1rem; border-radius:4px; overflow-x:auto; }
 pre code { padding:0; background:none; white-space:pre; }
-figure { margin:1rem 0; } figcaption { font-weight:600; font-size:.95rem; }
-svg { width:100%; height:auto; display:block; }
+figure { margin:1rem 0; overflow-x:auto; } figcaption { font-weight:600; font-size:.95rem; }
+svg { width:100%; min-width:30rem; height:auto; display:block; }
 .legend { margin:.2rem 0 .4rem; font-size:.85rem; color:var(--soft); display:flex; flex-wrap:wrap; gap:.1rem 1.1rem; }
 .legend i { display:inline-block; width:.7em; height:.7em; border-radius:50%; margin-right:.4em;
   background:var(--tried); }
@@ -61,11 +61,14 @@ svg text { font:14px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-
 svg text.tick { fill:var(--soft); font-size:12.5px; } svg text.value { font-weight:600; }
 svg line.grid { stroke:var(--line); stroke-width:1; }
 svg line.target { stroke:var(--fair); stroke-width:1.5; stroke-dasharray:6 4; }
+svg line.break { stroke:var(--soft); stroke-width:1; stroke-dasharray:1 4; }
 svg line.floor { stroke:var(--base); stroke-width:1.5; stroke-dasharray:2 3; }
 svg path.ships { fill:none; stroke:var(--shipped); stroke-width:2; opacity:.65; }
 svg line.whisker { stroke-width:2.5; stroke:var(--tried); } svg circle, svg rect { fill:var(--tried); }
 svg .base line { stroke:var(--base); } svg .base circle { fill:var(--base); }
 svg .shipped line { stroke:var(--shipped); } svg .shipped circle, svg .good rect { fill:var(--shipped); }
 svg .test line { stroke:var(--test); } svg .test circle { fill:var(--test); } svg .bad rect { fill:var(--bad); }
+.wide td:last-child code { white-space:nowrap; } .note { color:var(--soft); font-size:.9rem; }
+@media (max-width:40rem) { table.pairs th { width:8rem; } body { font-size:15px; } }
 @media print { nav { display:none; } body { font-size:11pt; } section { break-inside:avoid-page; } }
 """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from protocol.critique import Verdict as GateVerdict
 from protocol.ledger import Ledger
 from protocol.origin import Key
 from protocol.score import Score
+from services.report.experiments import ledger_gate
 from services.report.facts import (
     best_few_shot,
     checks,
@@ -104,7 +106,19 @@ def _goal(ledger: Ledger) -> list[Block]:
     if ledger.brief is None:
         return []
     task = ledger.brief.task
-    return [Paragraph((Strong("The task:"), " ", task.goal, " The model to improve: ", Code(task.base_model), "."))]
+    goal = task.goal if task.goal.rstrip().endswith((".", "!", "?")) else f"{task.goal}."
+    return [
+        _whence(ledger),
+        Paragraph((Strong("The task:"), " ", goal, " The model to improve: ", Code(task.base_model), ".")),
+    ]
+
+
+def _whence(ledger: Ledger) -> Paragraph:
+    """What this is, for who was not there."""
+    began = [f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M} UTC" for begun, _ in ledger.sessions[:1]]
+    crew = "A run of postdocs, a crew of research agents that post-trains language models"
+    told = ", begun on ".join([crew, *began])
+    return Paragraph((f"{told}. Figures are links to the message in the run's journal that they come from.",))
 
 
 def _who(ledger: Ledger, name: str) -> str:
@@ -213,7 +227,11 @@ def why(ledger: Ledger, sources: Sources) -> Section:
     if beaten:
         blocks.append(Paragraph(("The next best, which it is not made of:",)))
         rows = [
-            (entry.experiment.id, sources.figure(entry.score, ("scored", entry.experiment.id)), fate)
+            (
+                entry.experiment.id,
+                sources.figure(entry.score, ("scored", entry.experiment.id)),
+                sources.figure(fate, ledger_gate(entry, sources)),
+            )
             for entry, fate in beaten
         ]
         blocks.append(table(("experiment", "dev score [95 %]", "why it does not ship"), rows))
@@ -253,7 +271,7 @@ def _checks(verdict: GateVerdict, sources: Sources) -> tuple[Item, ...]:
     ]
     if verdict.test:
         figure = sources.figure(compared(verdict.test), ("verdict", verdict.candidate))
-        items.append(Item((f"{'paired' if verdict.paired else 'unpaired'} test: ", figure)))
+        items.append(Item((f"the {'paired' if verdict.paired else 'unpaired'} test in full: ", figure)))
     return tuple(items)
 
 

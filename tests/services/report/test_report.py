@@ -21,9 +21,9 @@ from services.report.write import page, write_report
 from services.run_folder import RunFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "cli"))
-from story_of_a_run import TASK, Told, ending, experiments, opening, trial, whole_story
+from story_of_a_run import TASK, Told, ending, experiments, opening, scored, trial, whole_story
 
-from protocol import control, experiment, research
+from protocol import control, experiment, job, research
 from protocol.brief import Brief
 
 VOID = {"meta", "br"}
@@ -211,6 +211,73 @@ def _all_tokens(tokens: list) -> Iterator:  # type: ignore[type-arg]
     for token in tokens:
         yield token
         yield from _all_tokens(token.children or [])
+
+
+class Figures(HTMLParser):
+    """Scores that stand in the text outside of a link to where they come from."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.inside: list[str] = []
+        self.loose: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            figure = tag == "a" and "figure" in str(dict(attrs).get("class"))
+            self.inside.append("figure" if figure else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not {"figure", "svg", "style", "pre", "code"} & set(self.inside):
+            self.loose += re.findall(r"(?<![\d.])[+-]?\d\.\d{3}\b", data)
+
+
+def test_no_score_stands_in_the_report_without_its_source(tmp_path: Path) -> None:
+    write_report(Ledger(whole_story(tmp_path)), RunFolder(tmp_path))
+    html = (tmp_path / "report.html").read_text()
+    told = html[: html.index('<section id="all-verdicts-of-the-gate"')]
+    assert Figures('<p>0.123 <a class="figure">0.456</a></p>').loose == ["0.123"]
+    assert Figures(told).loose == []
+
+
+def test_an_interruption_is_told_and_drawn(tmp_path: Path) -> None:
+    told = Told("r")
+    opening(told, tmp_path)
+    told.say("crew", control.RunStarted(session=1, at=told.at + 100, pid=2, host="here"), 100)
+    experiments(told)
+    ending(told, tmp_path)
+    ledger = Ledger(told.envelopes)
+    html = as_html(page(ledger, "r", "m"))
+    assert "s of work; interrupted once, for 100 s that do not count" in html
+    assert "interrupted at minute 0.1" in html and html.count('class="break"') == 1
+    assert 'class="break"' not in as_html(page(Ledger(whole_story(tmp_path)), "r", "m"))
+
+
+def test_what_machines_cost_by_the_hour_is_added_up(tmp_path: Path) -> None:
+    said = whole_story(tmp_path)
+    dear = [
+        envelope.model_copy(update={"data": envelope.data.model_copy(update={"usd_per_hour": 36.0})})
+        if isinstance(envelope.data, job.JobAccepted)
+        else envelope
+        for envelope in said
+    ]
+    seconds = sum(entry.seconds for entry in Ledger(said).entries.values())
+    assert f"{seconds * 0.01:.2f} US dollars" in plain(as_markdown(page(Ledger(dear), "r", "m")))
+    assert "rent of machines" not in as_markdown(page(Ledger(said), "r", "m"))
+
+
+def test_a_repeat_that_had_learnt_nothing_is_not_told_as_no_repeat(tmp_path: Path) -> None:
+    told = Told("r")
+    opening(told, tmp_path)
+    told.say("engineer", experiment.Proposals(proposals=(trial("e1", "h"), trial("e2", "again", repeats="e1", seed=1))))
+    for name in ("e1", "e2"):
+        told.say("scorer", scored(name, 0.0))
+    text = as_markdown(page(Ledger(told.envelopes), "r", "m"))
+    assert "No recipe was repeated" not in text and "no recipe was repeated" not in text
+    assert "had not got beyond the floor yet" in text
 
 
 def test_a_run_without_a_better_model_says_that_the_floor_ships(tmp_path: Path) -> None:
