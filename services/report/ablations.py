@@ -22,7 +22,7 @@ def ablations(ledger: Ledger, sources: Sources) -> Section | None:
     way = _way(ledger, sources)
     if len(way) > 1:
         blocks.append(Paragraph(("The winner's way from the base model, and what each step added:",)))
-        blocks.append(table(("step", "strategy", "what it tried", "dev score [95 %]", "added"), way))
+        blocks.append(table(("step", "strategy", "what it tried", "dev score [95 %]", "added"), way, wide=True))
     pairs = _pairs(ledger, sources)
     if pairs:
         blocks.append(
@@ -34,7 +34,9 @@ def ablations(ledger: Ledger, sources: Sources) -> Section | None:
                 )
             )
         )
-        blocks.append(table(("setting", "from", "to", "difference", "experiments", "beyond both intervals"), pairs))
+        blocks.append(
+            table(("setting", "from", "to", "difference", "experiments", "beyond both intervals"), pairs, wide=True)
+        )
     return Section("What made the difference", tuple(blocks)) if blocks else None
 
 

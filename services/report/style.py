@@ -49,15 +49,16 @@ code { background:var(--panel); padding:.1em .3em; border-radius:3px; overflow-w
   white-space:break-spaces; }
 pre { background:var(--panel); padding:.8rem 1rem; border-radius:4px; overflow-x:auto; }
 pre code { padding:0; background:none; white-space:pre; }
-figure { margin:1rem 0; overflow-x:auto; } figcaption { font-weight:600; font-size:.95rem; }
-svg { width:100%; min-width:30rem; height:auto; display:block; }
+figure { margin:1rem 0; } figcaption { font-weight:600; font-size:.95rem; }
+svg { width:100%; height:auto; display:block; }
 .legend { margin:.2rem 0 .4rem; font-size:.85rem; color:var(--soft); display:flex; flex-wrap:wrap; gap:.1rem 1.1rem; }
 .legend i { display:inline-block; width:.7em; height:.7em; border-radius:50%; margin-right:.4em;
   background:var(--tried); }
 .legend .base i { background:var(--base); } .legend .shipped i, .legend .good i { background:var(--shipped); }
 .legend .test i { background:var(--test); } .legend .bad i { background:var(--bad); }
 .legend .ships i { height:3px; width:1.4em; border-radius:0; vertical-align:middle; background:var(--shipped); }
-svg text { font:14px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif; fill:var(--ink); }
+svg text { font:14px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif; fill:var(--ink);
+  paint-order:stroke; stroke:var(--page); stroke-width:4px; }
 svg text.tick { fill:var(--soft); font-size:12.5px; } svg text.value { font-weight:600; }
 svg line.grid { stroke:var(--line); stroke-width:1; }
 svg line.target { stroke:var(--fair); stroke-width:1.5; stroke-dasharray:6 4; }
@@ -69,6 +70,7 @@ svg .base line { stroke:var(--base); } svg .base circle { fill:var(--base); }
 svg .shipped line { stroke:var(--shipped); } svg .shipped circle, svg .good rect { fill:var(--shipped); }
 svg .test line { stroke:var(--test); } svg .test circle { fill:var(--test); } svg .bad rect { fill:var(--bad); }
 .wide td:last-child code { white-space:nowrap; } .note { color:var(--soft); font-size:.9rem; }
-@media (max-width:40rem) { table.pairs th { width:8rem; } body { font-size:15px; } }
+@media (max-width:40rem) { table.pairs th { width:8rem; } body { font-size:15px; }
+  svg text { font-size:20px; } svg text.tick { font-size:18px; } }
 @media print { nav { display:none; } body { font-size:11pt; } section { break-inside:avoid-page; } }
 """

@@ -4,15 +4,15 @@ style makes them light or dark. Every chart has a title and a description in wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from services.report.page import Bar, Chart, Mark, Timeline
 
 WIDTH = 760
 """Of the drawing, in its own units; the page scales it."""
-LABELS = 210
-"""Units left of the scale, for names."""
+LABELS = (110, 300)
+"""Units left of the scale, for names: at least, at most."""
 RIGHT = 70
 LINE = 34
 """Units a line of the chart takes."""
@@ -22,6 +22,8 @@ LEFT = 44
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CHARACTER = 7.2
 """Units that a character of a label is wide, about."""
+LARGE_CHARACTER = 10.5
+"""The same on a phone, where labels are larger."""
 NEAR = 16.0
 """Labels nearer to each other than this would overlap."""
 
@@ -60,13 +62,20 @@ def _clipped(value: float) -> float:
 # -- a line a score, with its interval ---------------------------------------------------------------------------
 
 
+def _names(labels: Iterable[str]) -> float:
+    """Units that the names take."""
+    longest = max((len(label) for label in labels), default=0)
+    return min(float(LABELS[1]), max(float(LABELS[0]), LARGE_CHARACTER * longest + 24))
+
+
 def _intervals(chart: Chart, id: str) -> str:
+    names = _names(mark.label for mark in chart.marks)
     top, below = (24 if chart.lines else 6), 30
     height = top + LINE * len(chart.marks) + below
     floor = height - below
 
     def x(value: float) -> float:
-        return LABELS + _clipped(value) * (WIDTH - LABELS - RIGHT)
+        return names + _clipped(value) * (WIDTH - names - RIGHT)
 
     drawn = [_line(x(tick), top, x(tick), floor, "grid") for tick in TICKS]
     drawn += [_text(x(tick), height - 10, f"{tick:g}", "middle", "tick") for tick in TICKS]
@@ -78,7 +87,7 @@ def _intervals(chart: Chart, id: str) -> str:
     for number, mark in enumerate(chart.marks):
         y = top + LINE * (number + 0.5)
         drawn += [
-            _text(LABELS - 12, y + 5, _fitting(mark.label, (LABELS - 12) / CHARACTER), "end"),
+            _text(names - 12, y + 5, _fitting(mark.label, (names - 12) / LARGE_CHARACTER), "end"),
             f'<g class="{mark.kind}"><title>{escape(_told(mark))}</title>',
             _line(x(mark.low), y, x(mark.high), y, "whisker"),
             f'<circle cx="{x(mark.value):.1f}" cy="{y:.1f}" r="6"/></g>',
@@ -170,11 +179,12 @@ def _minutes(end: float) -> list[float]:
 
 
 def timeline(timeline: Timeline, id: str) -> str:
+    names = _names(bar.label for bar in timeline.bars)
     line, below, end = 20, 44, max(timeline.end, 0.1)
     height = line * len(timeline.bars) + below
 
     def x(minutes: float) -> float:
-        return LABELS + minutes / end * (WIDTH - LABELS - 20)
+        return names + minutes / end * (WIDTH - names - 20)
 
     drawn = []
     for minute in _minutes(end):
@@ -182,16 +192,16 @@ def timeline(timeline: Timeline, id: str) -> str:
             _line(x(minute), 0, x(minute), height - below, "grid"),
             _text(x(minute), height - below + 18, f"{minute:g}", "middle", "tick"),
         ]
-    drawn.append(_text((LABELS + WIDTH) / 2, height - 6, "minutes since the run began", "middle", "tick"))
+    drawn.append(_text((names + WIDTH) / 2, height - 6, "minutes since the run began", "middle", "tick"))
     for number, bar in enumerate(timeline.bars):
-        drawn += _bar(bar, x(bar.begin), x(bar.end), line * number, line)
+        drawn += _bar(bar, names, x(bar.begin), x(bar.end), line * number, line)
     return _svg(id, timeline.title, timeline.told, height, drawn)
 
 
-def _bar(bar: Bar, begin: float, end: float, y: float, line: float) -> list[str]:
+def _bar(bar: Bar, names: float, begin: float, end: float, y: float, line: float) -> list[str]:
     told = f"{bar.label}: minute {bar.begin:.1f} to {bar.end:.1f}"
     return [
-        _text(LABELS - 12, y + line - 5, _fitting(bar.label, (LABELS - 12) / CHARACTER), "end"),
+        _text(names - 12, y + line - 5, _fitting(bar.label, (names - 12) / LARGE_CHARACTER), "end"),
         f'<g class="{bar.kind}"><title>{escape(told)}</title><rect x="{begin:.1f}" y="{y + 4:.1f}" '
         f'width="{max(2.0, end - begin):.1f}" height="{line - 8:.1f}" rx="2"/></g>',
     ]

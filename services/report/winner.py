@@ -195,7 +195,7 @@ def _marks(ledger: Ledger, name: str, sources: Sources) -> list[Mark]:
     if ledger.floor:
         marks.append(_mark("floor, on dev", ledger.floor.score, "base", sources.anchor(("floor_banked", ""))))
     if few and ledger.floor and few.decoding.label() != ledger.floor.decoding:
-        marks.append(_mark("few-shot baseline, on dev", few.score, "base", sources.anchor(("scored", few.candidate))))
+        marks.append(_mark("few-shot, on dev", few.score, "base", sources.anchor(("scored", few.candidate))))
     if dev and not is_floor(ledger, name):
         marks.append(_mark(f"{name}, on dev", dev, "shipped", sources.anchor(("scored", name))))
     if test:
