@@ -12,9 +12,11 @@ RUN = """#!/bin/sh
 # It makes a virtual environment in .venv with the packages of requirements.txt. To use one that has them already:
 #   PYTHON=/path/to/bin/python ./run.sh
 set -eu
+PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}"; export PATH
 cd "$(dirname "$0")"
 if [ -z "${PYTHON:-}" ]; then
   [ -x .venv/bin/python ] || python3 -m venv .venv
+  .venv/bin/python -m pip install --quiet --no-deps --retries 1 -r requirements-torch.txt
   .venv/bin/python -m pip install --quiet -r requirements.txt
   PYTHON=.venv/bin/python
 fi

@@ -19,6 +19,15 @@ TORCH_BUILDS = "https://download.pytorch.org/whl"
 (https://pytorch.org/get-started/locally/)."""
 
 
+def torch_build() -> str:
+    """`requirements-torch.txt`: PyTorch alone, in the build for the kind of device that was here. A file of its own, as
+    pip asks an index for everything in a file, and this one may be out of reach."""
+    version = distribution("torch").version
+    public, _, build = version.partition("+")
+    index = [f"--extra-index-url {TORCH_BUILDS}/{build}"] if build else []
+    return "\n".join([*index, f"torch=={public}"]) + "\n"
+
+
 def requirements(more: Iterable[str] = ()) -> str:
     """`requirements.txt`: each package with all that it requires here; `more` are those that a job asked for itself."""
     pins: dict[str, str] = {}
@@ -29,9 +38,7 @@ def requirements(more: Iterable[str] = ()) -> str:
         if found is not None and name not in pins:
             pins[name] = found.version
             waiting += _required(found)
-    builds = {version.partition("+")[2] for name, version in pins.items() if name == "torch" and "+" in version}
     lines = [f"# Python {sys.version.split()[0]}; what was installed where the run's scorer ran."]
-    lines += [f"--extra-index-url {TORCH_BUILDS}/{build}" for build in builds]
     lines += [f"{name}=={version.partition('+')[0]}" + (f"  # {version}" if "+" in version else "")
               for name, version in sorted(pins.items())]  # fmt: skip
     lines += [line for line in dict.fromkeys(more) if canonicalize_name(_name(line)) not in pins]

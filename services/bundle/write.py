@@ -24,7 +24,7 @@ from services.bundle.chain import Chain
 from services.bundle.closure import closure
 from services.bundle.manifest import BASE, CODE, DATA, METRIC, NAME, SEALED, USE, Base, Bundle
 from services.bundle.readme import RUN, readme
-from services.bundle.requirements import requirements
+from services.bundle.requirements import requirements, torch_build
 from services.run_folder import RunFolder
 from services.scorer.atomic import replace_folder
 from services.scorer.evaluation import Evaluation, shots_path, split_path
@@ -70,6 +70,7 @@ def _fill(place: Path, ledger: Ledger, candidate: str, folder: RunFolder, evalua
     _metric(place, evaluation)
     _code(place)
     (place / "requirements.txt").write_text(requirements(chain.requirements), encoding="utf-8")
+    (place / "requirements-torch.txt").write_text(torch_build(), encoding="utf-8")
     shutil.copyfile(folder.task, place / "task.yaml")
     (place / "run.sh").write_text(RUN, encoding="utf-8")
     (place / "run.sh").chmod(0o755)

@@ -33,8 +33,12 @@ class HubOfModels:
         """A file, or what there is of a repository; None where there is nothing."""
         for name, folder in self.models.items():
             if path.startswith(f"/api/models/{name}"):
-                files = [{"rfilename": file.name} for file in sorted(folder.iterdir())]
-                return json.dumps({"id": name, "sha": self.commit, "siblings": files}).encode()
+                files = sorted(folder.iterdir())
+                if "/tree/" in path:
+                    tree = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "0" * 40} for f in files]
+                    return json.dumps(tree).encode()
+                siblings = [{"rfilename": file.name} for file in files]
+                return json.dumps({"id": name, "sha": self.commit, "siblings": siblings}).encode()
             at, _, file = path.removeprefix(f"/{name}/resolve/").partition("/")
             if path.startswith(f"/{name}/resolve/") and at in (self.commit, "main") and (folder / file).is_file():
                 return (folder / file).read_bytes()

@@ -17,7 +17,7 @@ from services.bundle import rerun
 from services.bundle.check import differences
 from services.bundle.closure import closure
 from services.bundle.manifest import Base, Bundle, BundleUnusable
-from services.bundle.requirements import requirements
+from services.bundle.requirements import requirements, torch_build
 from services.bundle.write import ENTRY
 from services.cli.main import app
 
@@ -133,6 +133,7 @@ def test_requirements_are_pinned_with_all_that_they_require() -> None:
     lines = requirements(["bitsandbytes==0.48", "torch==1.0"]).splitlines()
     pins = {line.partition("==")[0] for line in lines[1:]}
     assert {"torch", "transformers", "trl", "tokenizers", "safetensors", "pydantic-core"} <= pins
-    assert all("==" in line or line.startswith("--extra-index-url https://") for line in lines[1:])
+    assert all("==" in line for line in lines[1:])
+    assert torch_build().splitlines()[-1] in (line.partition("  #")[0] for line in lines)
     assert "bitsandbytes==0.48" in lines and "torch==1.0" not in lines
     assert not pins & {"postdocs", "nats-py", "langgraph"}

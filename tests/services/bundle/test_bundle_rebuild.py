@@ -84,8 +84,10 @@ def test_a_base_too_large_for_the_bundle_is_had_from_the_hub_at_its_commit(
 ) -> None:
     monkeypatch.setattr(write, "LARGEST_BASE", 0)
     with HubOfModels({"ada/tiny": TINY}) as hub:
-        for name, setting in {"ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache")}.items():
-            monkeypatch.setattr(constants, name, setting)
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        places = {"ENDPOINT": hub.url, "HUGGINGFACE_CO_URL_TEMPLATE": template, "HF_HUB_CACHE": str(tmp_path / "cache")}
+        for name, place in places.items():
+            monkeypatch.setattr(constants, name, place)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         run = Run(tmp_path, base="ada/tiny")
         run.ship("base", TINY)
