@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from autogen_agentchat.messages import StructuredMessage
 from autogen_core import CancellationToken
 
-from agents import talk
+from agents import foreign, talk
 from agents.agent import RoleAgent
 from agents.mind import Mind, Turn
 from agents.role import Role
@@ -32,26 +32,28 @@ def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Serv
 
         async def say(message: Message) -> None:
             id = message_id(question.id, secrets.token_hex(8))  # the same call twice is said twice
-            said = wrap(message, run=question.run, sender=role.name, causation=question.id, id=id)
+            said = wrap(foreign.carried(message), run=question.run, sender=role.name, causation=question.id, id=id)
             await Journal(bus, question.run).append(said)
 
+        asked = foreign.read(question.data, role.answers)
         mind = await mind_of(question.run, role)
         agent = RoleAgent(role, mind, Turn(question.run, ask, say))
-        request = StructuredMessage[type(question.data)](content=question.data, source=question.sender)  # type: ignore[misc, operator]
+        request = StructuredMessage[type(asked)](content=asked, source=question.sender)  # type: ignore[misc, operator]
         response = await agent.on_messages([request], CancellationToken())
         if not isinstance(response.chat_message, StructuredMessage):
             raise PostdocsError(f"the {role.name} answered with {type(response.chat_message).__name__}, not a message")
         reply: Message = response.chat_message.content
-        return reply
+        return foreign.carried(reply)
 
-    return Service(
-        bus, role.name, {kind: handle for kind in (*role.answers, *talk.PLAYBOOK)}, run=run, about=role.about
-    )
+    kinds = {foreign.carrier(kind): handle for kind in (*role.answers, *talk.PLAYBOOK)}
+    return Service(bus, role.name, kinds, run=run, about=role.about)
 
 
 async def _ask(bus: Bus, role: Role, question: Envelope, recipient: str, message: Message) -> Message:
     """Ask somebody else in the course of answering; the id follows from the question, so a repeat is harmless."""
     id = message_id(question.id, recipient, message.model_dump_json())
-    envelope = wrap(message, run=question.run, sender=role.name, recipient=recipient, causation=question.id, id=id)
+    envelope = wrap(
+        foreign.carried(message), run=question.run, sender=role.name, recipient=recipient, causation=question.id, id=id
+    )
     await Journal(bus, question.run).append(envelope)
     return (await bus.ask(envelope, Message)).data

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from protocol.brief import Task
-from protocol.experiment import Digest, Entry
+from protocol.experiment import Digest, Directive, Entry
 
 BEST, LAST = 5, 5
 """Experiments told in full."""
@@ -36,6 +36,7 @@ def digest(told: Digest) -> str:
         *_section("Best", scored[:BEST]),
         *_section("Last", entries[-LAST:]),
         *_strategies(entries),
+        *_section_of_advice(told),
         *(f"Closed: {name} ({why})" for name, why in told.strategies_closed.items()),
         f"Left for training: {told.seconds_left:.0f} s of device time; scoring one candidate takes "
         f"{told.score_seconds:.0f} s.",
@@ -67,6 +68,19 @@ def one(entry: Entry) -> str:
         f"{experiment.id} [{experiment.strategy}, rung {experiment.rung}{start}; {recipe}]: {entry.status}{score}"
         f"{loss}, {entry.steps} steps in {entry.seconds:.0f} s{verdict}{why}"
     )
+
+
+def _section_of_advice(told: Digest) -> Iterable[str]:
+    if told.advice:
+        yield "Other roles say (weigh it, it binds nobody):"
+        yield from (f"- {advised.role}: {advised.text}{_suggested(advised.directive)}" for advised in told.advice)
+
+
+def _suggested(directive: Directive | None) -> str:
+    if directive is None:
+        return ""
+    where = " ".join(part for part in (directive.kind, directive.strategy) if part)
+    return f" [suggests {where}]"
 
 
 def _strategies(entries: Sequence[Entry]) -> Iterable[str]:

@@ -26,6 +26,9 @@ class Role:
     """Its name on the bus and in the dialogue: lower-case letters, digits, `_`."""
     about: str
     """One line: what it is for."""
+    after: str | None = None
+    """Where it stands: the step of a run (`curator`, `critic`, …) or the role after which it is asked, with an
+    `AdviceRequest`. None: on call, it speaks when another role asks it."""
     playbook: Mapping[type[Message], Answer] = field(default_factory=dict)
     """Request type → how it is answered without a language model: by rules, statistics and search."""
     prompt: str = ""

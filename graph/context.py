@@ -13,6 +13,7 @@ from graph.clock import Clock
 from protocol.brief import Brief
 from protocol.bus import Bus
 from protocol.envelope import Envelope, wrap
+from protocol.errors import WrongAnswer
 from protocol.journal import Journal
 from protocol.ledger import Ledger
 from protocol.message import Message, message_id
@@ -111,21 +112,26 @@ class CrewContext:
         self._note(envelope)
         return envelope
 
-    async def consult(self, recipient: str, question: Message, expect: type[Answer], *key: object) -> Answer:
+    async def consult(
+        self, recipient: str, question: Message, expect: type[Answer], *key: object, timeout: float = 600.0
+    ) -> Answer:
         """Ask a role or service and wait for the answer.
 
         `key` makes the question's id. When the same was asked before, by a node that then died, the answer is taken
-        from the journal: it is neither asked nor paid twice.
+        from the journal: it is neither asked nor paid twice. In the place of a built-in role the one is asked that
+        replaces it. Raises `NoAnswer` after `timeout` seconds without a sign, `AnswerFailed`, `WrongAnswer`.
         """
+        recipient = self.brief.crew.answering(recipient)
         id = message_id(self._root, "asked", recipient, question.type, *key)
         envelope = wrap(question, run=self.run, sender=ME, recipient=recipient, id=id)
         answer = await self.journal.find(reply_id(envelope))
         if answer is None:
             await self.journal.append(envelope)
-            answer = await self.bus.ask(envelope, expect)
+            answer = await self.bus.ask(envelope, expect, timeout=timeout)
         await self._settled(answer.id)
+        if not isinstance(answer.data, expect):
+            raise WrongAnswer(recipient, expect.__name__, answer.data.type)
         self._note(answer)
-        assert isinstance(answer.data, expect), f"{recipient} answered {answer.data.type}"
         return answer.data
 
     def _note(self, envelope: Envelope) -> None:

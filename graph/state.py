@@ -23,4 +23,8 @@ class CrewState(TypedDict, total=False):
     """Counts the Engineer's turns: part of the id of each of its questions."""
     exhausted_at: int
     """How many experiments had ended when the Engineer had nothing to propose; it is asked again when more have."""
+    onward: str
+    """Where the graph goes when the roles that stand in between have been heard."""
+    advised: int
+    """Counts what was asked of roles with a place of their own: part of the id of each question."""
     messages: Annotated[list[BaseMessage], latest]

@@ -8,6 +8,7 @@ begins: from a sentence, a task, or a run that is there.
 from __future__ import annotations
 
 import functools
+import os
 import typing
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,13 +19,17 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from graph.context import CrewContext
 from graph.crew import Node, assemble
 from graph.live import Live
+from graph.nodes.advice import hear
 from graph.nodes.intake import approve, follow, intake
 from graph.panel import panel
 from graph.studio_state import StudioInput, StudioState, cursor
 from graph.time_travel import hear_edits, place, ship_again
+from protocol.crew import Crew
 
+CREW_VARIABLE = "POSTDOCS_CREW"
 NO_LIMIT = 10**9
 """LangGraph's limit on supersteps; the budget is ours."""
 
@@ -49,9 +54,14 @@ def build(live: Live) -> Studio:
         _route(graph, node)
         return _in_step(live, node)
 
-    assemble(graph, dress)
+    assemble(graph, dress, drawn())
     graph.add_edge(START, "intake")
     return graph.compile(name="crew").with_config(recursion_limit=NO_LIMIT)
+
+
+def drawn() -> Crew:
+    """Who has a node in the graph of all runs: the roles that are installed where the desk is, as that has told."""
+    return Crew.model_validate_json(os.environ.get(CREW_VARIABLE) or "{}")
 
 
 def _route(graph: StateGraph[Any, Any, Any, Any], node: Node) -> None:
@@ -73,6 +83,19 @@ def _as_update(answer: Any) -> dict[str, Any]:
     if isinstance(answer, Command):
         return {**dict(answer.update or {}), "goto": answer.goto}
     return dict(answer)
+
+
+async def _heard(node: Node, state: dict[str, Any], runtime: Runtime[CrewContext]) -> dict[str, Any]:
+    """A step, and after it those roles of this run that have no node here."""
+    update = _as_update(await node(state, runtime))
+    context, number = runtime.context, int(state.get("advised") or 0)
+    nodes, step = drawn().placed(), node.__name__
+    for role, place_of in context.brief.crew.placed().items():
+        if place_of == step and nodes.get(role) != step:
+            number += 1
+            await hear(context, role, step, number)
+            update["advised"] = number
+    return update
 
 
 def _typed(dressed: Node) -> Node:
@@ -104,7 +127,8 @@ def _in_step(live: Live, node: Node) -> Node:
         edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
         hearing.writer = runtime.stream_writer
         try:
-            answer = await live.guard(node({**state, **edits, "run": run}, runtime.override(context=context)))
+            work = _heard(node, {**state, **edits, "run": run}, runtime.override(context=context))
+            answer = await live.guard(work)
         finally:
             hearing.writer = None
         shown = panel(context.ledger, context.clock)
@@ -114,6 +138,6 @@ def _in_step(live: Live, node: Node) -> Node:
             "messages": hearing.since(before.get("sequence", 0)),
             "cursor": cursor(shown, before.get("step", 0) + 1, hearing.sequence),
         }
-        return {**edits, **_as_update(answer), **seen}
+        return {**edits, **answer, **seen}
 
     return _typed(dressed)

@@ -54,6 +54,8 @@ class StudioState(StudioInput, Panel, total=False):
     """Id of the last chat message that was acted on."""
     goto: str
     """The node that comes next, where a node decides it."""
+    onward: str
+    advised: int
     turn: int
     exhausted_at: int
     cursor: Cursor

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from protocol.benchmark import Benchmark, has_own_items, kind_of, name_fault, settings_fault
+from protocol.crew import Crew, CrewPlan
 from protocol.duration import Seconds
 from protocol.message import Message, Part
 
@@ -114,6 +115,7 @@ class Task(Part):
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     budget: Budget = Budget()
     compute: Compute = Compute()
+    crew: CrewPlan = CrewPlan()
 
     def within(self, budget: float | None) -> Task:
         """The same task, to be done in `budget` seconds; in its own time when None."""
@@ -204,6 +206,8 @@ class Brief(Message):
     """`role=provider/model`, `default=playbook`: which minds the roles have; empty: the playbook."""
     require_llm: bool = False
     """Fail rather than let the playbook answer for a model that cannot."""
+    crew: Crew = Crew()
+    """Who takes part, and where each stands."""
     fork: Fork | None = None
     """None for a run that began by itself."""
 

@@ -73,6 +73,26 @@ class Entry(Part):
     attempts: int = 0
 
 
+DirectiveKind = Literal["explore", "exploit", "change_strategy", "more_data", "stop"]
+
+
+class Directive(Part):
+    """Where to go next, by the Critic."""
+
+    kind: DirectiveKind = "explore"
+    strategy: Strategy | None = None
+    reason: str = ""
+
+
+class Advised(Part):
+    """What a role with a place of its own has said."""
+
+    role: str
+    text: str
+    directive: Directive | None = None
+    """Where it would go next."""
+
+
 class Digest(Part):
     """What a role needs to know of the past, of bounded size: made from the ledger, self-contained."""
 
@@ -88,17 +108,8 @@ class Digest(Part):
     """For training: what verify and report need is taken off already."""
     score_seconds: float = 0.0
     """What scoring one candidate on dev takes."""
-
-
-DirectiveKind = Literal["explore", "exploit", "change_strategy", "more_data", "stop"]
-
-
-class Directive(Part):
-    """Where to go next, by the Critic."""
-
-    kind: DirectiveKind = "explore"
-    strategy: Strategy | None = None
-    reason: str = ""
+    advice: tuple[Advised, ...] = ()
+    """The last word of each role with a place of its own, the newest last."""
 
 
 class ProposeRequest(Message):

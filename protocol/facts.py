@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from protocol import bundle, control, critique, data, experiment, research, score
 from protocol.brief import Brief
-from protocol.experiment import Entry
+from protocol.experiment import Advised, Entry
 from protocol.origin import Key, Origin
 from protocol.schedule import Curve
 from protocol.spending import Spent
@@ -32,6 +32,11 @@ class Facts:
     closed: dict[str, str] = field(default_factory=dict)
     """Strategy → why its abort criterion fired."""
     tells: list[str] = field(default_factory=list)
+    last_critique: critique.Critique | None = None
+    advice: list[Advised] = field(default_factory=list)
+    """What roles with a place of their own have said, oldest first."""
+    unheard: set[str] = field(default_factory=set)
+    """Of these, those that did not answer when they were asked last."""
     curves: dict[str, Curve] = field(default_factory=dict)
     ended: control.RunEnded | None = None
     cancelled: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from protocol import bundle, control, critique, data, experiment, job, research, score
+from protocol.advice import NotHeard
 from protocol.brief import Brief
 from protocol.experiment import Entry
 from protocol.facts import Facts
@@ -195,7 +196,7 @@ def _(message: Diagnosis, facts: Facts) -> None:
 
 @fold.register(critique.Critique)
 def _(message: critique.Critique, facts: Facts) -> None:
-    facts.directive = message.directive
+    facts.directive, facts.last_critique = message.directive, message
     if message.verdict != "promote":
         facts.judged.add(message.experiment)
     facts.change(message.experiment, verdict=message.verdict, reason=message.reason)
@@ -246,6 +247,11 @@ def _(message: Approval, facts: Facts) -> None:
 @fold.register(control.Tell)
 def _(message: control.Tell, facts: Facts) -> None:
     facts.tells.append(message.text)
+
+
+@fold.register(NotHeard)
+def _(message: NotHeard, facts: Facts) -> None:
+    facts.unheard.add(message.role)
 
 
 @fold.register(Thought)

@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterable
 
 from protocol import control, score
+from protocol.advice import Advice
 from protocol.envelope import Envelope
-from protocol.experiment import Digest, Entry
+from protocol.experiment import Advised, Digest, Entry
 from protocol.facts import Facts
 from protocol.fold import fold
 from protocol.origin import keys, origin
@@ -18,6 +19,8 @@ from protocol.thought import Thought
 
 DIGEST_ENTRIES = 60
 """How many experiments a digest tells of: the best half and the latest half of so many."""
+DIGEST_ADVICE, ADVICE_CHARACTERS = 8, 600
+"""Of so many roles the last word, and so much of it."""
 
 
 class Ledger(Facts):
@@ -45,6 +48,8 @@ class Ledger(Facts):
             self.sessions[-1] = (begun, max(last, at))
         if isinstance(envelope.data, score.Scored):
             self.busy.append((at - envelope.data.seconds, at))
+        if isinstance(envelope.data, Advice):
+            self._hear(envelope.sender, envelope.data)
         self.origins |= {key: origin(envelope) for key in keys(envelope.data)}
         fold(envelope.data, self)
 
@@ -55,6 +60,11 @@ class Ledger(Facts):
             self.change(self.job_of.get(job_id, ""), status="queued")
         self.busy_since.clear()
         self.sessions.append((at, at))
+
+    def _hear(self, role: str, advice: Advice) -> None:
+        self.unheard.discard(role)
+        if advice.text or advice.directive:
+            self.advice.append(Advised(role=role, text=advice.text, directive=advice.directive))
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -142,7 +152,17 @@ class Ledger(Facts):
             strategies_closed=dict(self.closed),
             seconds_left=seconds_left,
             score_seconds=self.score_seconds(),
+            advice=tuple(self._last_words()),
         )
+
+    def _last_words(self) -> list[Advised]:
+        """Of each role the last, cut: a digest has a bounded size."""
+        last: dict[str, Advised] = {}
+        for said in self.advice:
+            last.pop(said.role, None)
+            last[said.role] = said
+        recent = list(last.values())[-DIGEST_ADVICE:]
+        return [said.model_copy(update={"text": said.text[:ADVICE_CHARACTERS]}) for said in recent]
 
     def _notable(self) -> list[Entry]:
         entries = list(self.entries.values())

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from protocol import (
+    advice,
     artifact,
     brief,
     bundle,
@@ -14,6 +15,7 @@ from protocol import (
     critique,
     data,
     experiment,
+    foreign,
     generation,
     job,
     mcp,
@@ -67,6 +69,10 @@ AnyMessage = Annotated[
     | critique.CritiqueRequest
     | critique.Critique
     | critique.Verdict
+    | advice.AdviceRequest
+    | advice.Advice
+    | advice.NotHeard
+    | foreign.Foreign
     | worker.WorkerOrder
     | worker.WorkerState
     | artifact.PutArtifacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol.control import Working
+from protocol.foreign import Foreign
 from protocol.job import CancelJob, Job, JobAccepted, JobCheckpoint, JobLog, JobMetric
 from protocol.message import Message
 from protocol.schedule import RungCheck, RungVerdict, Schedule
@@ -20,6 +21,8 @@ def worth_a_line(message: Message) -> bool:
     (its answer says what it was about). Kinds that are not known here are shown: a new role wants to be seen."""
     if isinstance(message, _NOISE) or message.type.endswith(_QUESTION) or message.type in _COUNTS:
         return False
+    if isinstance(message, Foreign):
+        return not message.kind.endswith(_QUESTION)
     if isinstance(message, RungVerdict):
         return not message.keep
     if isinstance(message, Schedule):

@@ -35,6 +35,7 @@ from protocol.ledger import Ledger
 from protocol.message import Part, message_id
 from protocol.tasks import stop
 from services.bus_server import Connection, write_private
+from services.casting import served_here
 from services.children import Children
 from services.executor.backends import select
 from services.executor.inventory.nvml import read_machine
@@ -206,7 +207,7 @@ async def _start(children: Children, bus: Bus, folder: RunFolder, brief: Brief, 
     await children.start("scorer", "-m", "services.scorer", "--run", folder.id, "--folder", str(folder.root))
     if options.crew == "local":
         told = (f"--model={one}" for one in (options.models if options.run is not None else ()))
-        await children.start("crew", "-m", "services.crew", "--run", folder.id, *told)
+        await children.start("crew", "-m", "services.crew", "--run", folder.id, *told, *served_here(brief.crew))
     if brief.artifacts is not None:
         argv = ("--run", folder.id, "--folder", str(folder.root), "--store", brief.artifacts)
         await children.start("artifacts", "-m", "services.artifacts", *argv)
@@ -239,7 +240,7 @@ async def _until_the_end(
         open_checkpoints(folder.checkpoints) as checkpointer,
         CrewContext(bus, folder.id, Clock(options.budget or brief.task.budget.time), listen) as context,
     ):
-        work = _drive(crew.build(checkpointer), context) if options.machine == "here" else _ended(context)
+        work = _drive(crew.build(checkpointer, brief.crew), context) if options.machine == "here" else _ended(context)
         machine = asyncio.create_task(work)
         trouble = asyncio.create_task(children.failed())
         try:
@@ -256,7 +257,7 @@ async def _until_the_end(
         return context.ledger.ended
 
 
-async def _drive(machine: crew.Crew, context: CrewContext) -> None:
+async def _drive(machine: crew.Machine, context: CrewContext) -> None:
     """Run the state machine from its last checkpoint, or from the start."""
     if context.ledger.ended is not None:  # the session before died between the last message and the files
         return

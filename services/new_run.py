@@ -11,7 +11,7 @@ from pathlib import Path
 
 from protocol.brief import Brief, Choices, Task
 from protocol.errors import BadInput
-from services import base_model
+from services import base_model, casting
 from services.run_folder import RunFolder
 
 
@@ -28,12 +28,15 @@ async def make_run(
     task_folder: Path,
     choices: Choices,
     data: Path | None = None,
+    own_roles: bool = True,
 ) -> Brief:
-    """Make the folder; `text` is the task file, `task_folder` what its paths are relative to.
+    """Make the folder; `text` is the task file, `task_folder` what its paths are relative to; with
+    `own_roles` the project's `roles/` there is looked at.
 
-    Raises `BadInput` when the base model is nowhere, or the folder cannot be made.
+    Raises `BadInput` when the base model is nowhere, the crew cannot be had, or the folder cannot be made.
     """
     base = await base_model.find(task.base_model, task_folder)
+    crew = casting.cast(task.crew, task_folder if own_roles else None)
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -43,6 +46,7 @@ async def make_run(
         folder=str(folder.root),
         task_folder=str(task_folder),
         data_folder=str(data.resolve()) if data else None,
+        crew=crew,
         **choices.model_dump(),
     )
     folder.task.write_text(text)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from protocol.benchmark import Benchmark
 from protocol.brief import Budget, Compute, DataSource, EvalPlan, MindBudget, Source, Task
+from protocol.crew import CrewPlan, Seat
 from tools.templates import TemplateError, columns
 
 Loc = tuple[str | int, ...]
@@ -62,6 +63,12 @@ EXAMPLES: Mapping[str, str] = {
     "sample": "sample: 500",
     "seed": "seed: 0",
     "license": "license: CC0-1.0",
+    "crew": "crew: {without: [reviewer]}",
+    "without": "without: [reviewer]",
+    "replace": "replace: {critic: my_critic}",
+    "add": "add: {statistician: {after: critic}}",
+    "after": "after: critic",
+    "elsewhere": "elsewhere: true",
 }
 """Key → what to write, for the remedy."""
 
@@ -74,8 +81,12 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "budget": Budget,
     "compute": Compute,
     "benchmark": Benchmark,
+    "crew": CrewPlan,
 }
 """The section a key stands in → the model that says which keys it may have."""
+
+_BY_NAME: Mapping[tuple[str, ...], type[BaseModel]] = {("budget", "roles"): MindBudget, ("crew", "add"): Seat}
+"""The same, for sections whose keys are names of roles."""
 
 _NOT_A: Mapping[str, str] = {
     "int_parsing": "not a whole number",
@@ -86,6 +97,7 @@ _NOT_A: Mapping[str, str] = {
     "float_type": "not a number",
     "string_type": "not text",
     "tuple_type": "not a list",
+    "dict_type": "not a mapping of keys to values",
     "model_type": "not a mapping of keys to values",
     "model_attributes_type": "not a mapping of keys to values",
     "string_pattern_mismatch": "not a plain name (letters, digits, - and _ only)",
@@ -93,7 +105,7 @@ _NOT_A: Mapping[str, str] = {
 """Pydantic's error type → our words."""
 
 _YAML = "tag:yaml.org,2002:"
-_MAY_BE_TRUE = (("benchmark", "chat"), ("benchmark", "args"))
+_MAY_BE_TRUE = (("benchmark", "chat"), ("benchmark", "args"), ("crew", "add"))
 
 
 class Fault(NamedTuple):
@@ -242,7 +254,7 @@ def _unknown(loc: Loc) -> str:
 def _keys(section: Loc) -> list[str]:
     """The keys that may stand in a section of the file."""
     names = [step for step in section if isinstance(step, str)]
-    model = MindBudget if names[:-1] == ["budget", "roles"] else _MODELS.get(names[-1] if names else "")
+    model = _BY_NAME.get(tuple(names[:-1])) or _MODELS.get(names[-1] if names else "")
     return list(model.model_fields) if model else []
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from agents import registry
 from protocol.brief import Source, Task
 from protocol.errors import BadInput
-from services import base_model, task_faults
+from services import base_model, casting, task_faults
 from services.task_columns import in_columns
 from services.task_faults import Fault, line_of
 from services.task_metric import in_metric
@@ -40,7 +39,7 @@ def load_task(path: Path, data: Path | None = None, text: str | None = None, *, 
         raise BadInput(_syntax(path, error)) from error
     faults = [*task_faults.in_templates(root, task), *in_metric(root, task, path.parent, here)]
     faults += _missing_files(root, task, path.parent, data)
-    faults += _unknown_roles(root, task)
+    faults += _in_roles(root, task, path.parent)
     faults += in_columns(root, task, path.parent, data)
     missing_model = base_model.fault(task.base_model, path.parent)
     if missing_model:
@@ -111,9 +110,12 @@ def _missing_files(root: yaml.Node, task: Task, folder: Path, data: Path | None)
     return faults
 
 
-def _unknown_roles(root: yaml.Node, task: Task) -> list[Fault]:
-    """Budgets of roles that are not installed: they would bound nobody."""
-    known = registry.names() if task.budget.roles else []
+def _in_roles(root: yaml.Node, task: Task, folder: Path) -> list[Fault]:
+    """What is wrong with the crew; budgets of roles that are not in it: they would bound nobody."""
+    faults = list(casting.in_crew(root, task, folder))
+    if faults:
+        return faults
+    known = casting.known(task.crew, folder) if task.budget.roles else []
     return [
         Fault(
             line_of(root, ("budget", "roles", role)),

@@ -22,11 +22,25 @@ def direct(request: CritiqueRequest, verdict: Literal["promote", "hold", "reject
         return Directive(kind="stop", strategy=strategy, reason="hardly anything is left to gain")
     if strategy not in request.open_strategies:
         return _change(request, strategy)
+    advised = _advised(request)
+    if advised is not None:
+        return advised
     if verdict == "promote":
         return Directive(kind="exploit", strategy=strategy, reason=f"{request.entry.experiment.id} gains")
     if request.entry.experiment.rung == 0:
         return Directive(kind="explore", strategy=strategy, reason="the first rung is still being compared")
     return Directive(kind="exploit", strategy=strategy, reason="its abort criterion has not fired")
+
+
+def _advised(request: CritiqueRequest) -> Directive | None:
+    """What another role suggests, the last word first. A run is not stopped by it, nor a closed strategy opened."""
+    for said in reversed(request.digest.advice):
+        told = said.directive
+        if told is None or told.kind in ("stop", "more_data"):
+            continue
+        if told.strategy in request.open_strategies or (told.strategy is None and told.kind != "change_strategy"):
+            return told.model_copy(update={"reason": f"{said.role} suggests it: {told.reason or said.text}"[:300]})
+    return None
 
 
 def _best_low(request: CritiqueRequest, verdict: str) -> float:

@@ -12,6 +12,8 @@ from protocol.research import Review, ReviewRequest
 async def reviewer(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
     context = runtime.context
     told = context.brief
+    if not told.crew.seated("reviewer"):  # Studio draws one graph for all runs
+        return {"messages": []}
     request = ReviewRequest(task=told.task, folder=told.folder, task_folder=told.task_folder)
     await context.consult("reviewer", request, Review)
     return {"messages": context.dialogue()}

@@ -44,8 +44,8 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     from services.minds import RunMinds
     from services.run_access import find_anywhere, open_journal
 
-    role = registry.load(role_name)
     async with open_journal(await find_anywhere(runs_dir, name, bus)) as journal:
+        role = registry.load(role_name, await _files(journal))
         asked = await question_about(journal, role_name, text)
         question = wrap(asked, run=journal.run, sender="user", recipient=role_name)
         await journal.append(question)
@@ -61,6 +61,16 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
         await journal.append(wrap(reply, run=journal.run, sender=role_name, recipient="user", causation=question.id))
     assert isinstance(reply, Reply)
     return reply.text
+
+
+async def _files(journal: Journal) -> dict[str, Path]:
+    """The run's roles that are files of its project."""
+    from protocol.brief import Brief
+    from protocol.message import message_id
+
+    found = await journal.find(message_id(journal.run, "brief"))
+    members = found.data.crew.members if found is not None and isinstance(found.data, Brief) else ()
+    return {member.role: Path(member.file) for member in members if member.file}
 
 
 async def question_about(journal: Journal, role: str, text: str) -> Question:

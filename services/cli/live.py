@@ -39,6 +39,11 @@ def _minds(envelope: Envelope) -> str:
     return f" · minds: {', '.join(model.removeprefix('default=') for model in models)}"
 
 
+def _crew(envelope: Envelope) -> list[str]:
+    """Whose code takes part beside the built-in roles', for the lines after the first."""
+    return envelope.data.crew.told() if isinstance(envelope.data, Brief) else []
+
+
 class LiveView:
     """`with LiveView(console) as view:` … `view.on_envelope(sequence, envelope, ledger)`."""
 
@@ -77,6 +82,8 @@ class LiveView:
         if self.run is None:
             self.run = envelope.run
             self._say(Text(f"run {envelope.run}{_minds(envelope)}", style="bold"))
+            for told in _crew(envelope):
+                self._say(Text(f"  role: {printable(told)}", style="bold"))
         if self.verbose or worth_a_line(envelope.data):
             self._say(line(envelope, clockwork.elapsed(ledger, envelope)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -32,7 +33,7 @@ def options(
 
     check_data(data)
     return Options(
-        models=chosen_minds(model or [], resumed=given.get("run") is not None),
+        models=chosen_minds(model or [], resumed=given.get("run") is not None, also=_own_roles(given)),
         budget=budget_seconds(budget),
         data=data.resolve() if data else None,
         bus=bus,
@@ -64,15 +65,24 @@ def budget_seconds(budget: str | None, option: str = "--budget") -> float | None
     return value
 
 
-def chosen_minds(models: list[str], resumed: bool = False) -> tuple[str, ...]:
-    """As a brief keeps them: what `--model` says, else what is set up here. Raises `BadInput`."""
+def _own_roles(given: dict[str, Any]) -> list[str]:
+    """Roles of a new run that are not installed."""
+    from services.casting import known
+
+    task, path = given.get("task"), given.get("task_path")
+    return known(task.crew, path.parent) if task is not None and path is not None else []
+
+
+def chosen_minds(models: list[str], resumed: bool = False, also: Sequence[str] = ()) -> tuple[str, ...]:
+    """As a brief keeps them: what `--model` says, else what is set up here. `also`: roles that are not installed.
+    Raises `BadInput`."""
     if resumed and not models:
         return ()  # it goes on with those that it began with
     from agents import registry
     from agents.minds import choice
     from tools import mcp
 
-    minds = choice.choose(models, registry.names())
+    minds = choice.choose(models, {*registry.names(), *also})
     if any(minds.values()):
         mcp.configured()  # what is wrong with it is said before the run, not in it
     return choice.chosen(minds)

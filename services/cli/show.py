@@ -57,6 +57,8 @@ def _facts(folder: RunFolder | RunOnBus, ledger: Ledger) -> dict[str, Any]:
         "data_plan": plain(ledger.plan),
         "verdicts": [plain(verdict) for verdict in ledger.verdicts],
         "tells": ledger.tells,
+        "crew": plain(ledger.brief.crew) if ledger.brief else None,
+        "advice": [plain(said) for said in ledger.advice],
         "seconds": ledger.spent(),
         "minds": spending.plain(ledger),
         "ended": plain(ledger.ended),
@@ -98,6 +100,11 @@ def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: i
         _lines(screen, "Without a score", waiting)
     if ledger.verdicts:
         _lines(screen, "Verdicts", [verdict.headline() for verdict in ledger.verdicts])
+    if ledger.brief and (told := ledger.brief.crew.told()):
+        _lines(screen, "Crew", told)
+    if ledger.advice:
+        last = {said.role: said for said in ledger.advice}
+        _lines(screen, "Other roles say", [f"{said.role}: {said.text}" for said in last.values()])
     if ledger.closed:
         _lines(screen, "Strategies closed", [f"{strategy}: {why}" for strategy, why in ledger.closed.items()])
     if ledger.spent_by:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agents import registry
 from protocol.brief import Choices
 from protocol.bus import Bus
 from protocol.envelope import NO_RUN, wrap
-from protocol.errors import NoAnswer, PostdocsError, without_userinfo
+from protocol.errors import BadInput, NoAnswer, PostdocsError, without_userinfo
 from protocol.message import Message
 from protocol.runs import ListRuns, RunAccepted, RunList, RunRow, StartRun
 from services import base_model
@@ -38,6 +39,12 @@ async def hand_over(
     """
     folder = path.resolve().parent
     told = load_task(path, data).within(budget)
+    own = registry.files(folder)
+    if own:
+        raise BadInput(
+            f"{next(iter(own.values()))} is not handed over: install the role where the graph server is, or serve it "
+            f"on the bus (postdocs role) and say so: add: {{{next(iter(own))}: {{after: …, elsewhere: true}}}}"
+        )
     await base_model.find(told.base_model, folder)  # made here where it is a recipe
     task, files = given.gather(told, folder, data)
     bus = await connection.connect("postdocs run")

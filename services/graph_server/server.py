@@ -86,7 +86,9 @@ class GraphServer:
             kept = request.choices.artifacts or self._artifacts
             choices = request.choices.model_copy(update={"artifacts": kept})
             beside = folder.given / given.TASK
-            await make_run(folder, request.task, request.text, beside, choices, data if data.is_dir() else None)
+            given_data = data if data.is_dir() else None
+            # no own_roles: code that came over the bus does not run here unconfined
+            await make_run(folder, request.task, request.text, beside, choices, given_data, own_roles=False)
         self._keep(folder)
         return RunAccepted(folder=str(folder.root))
 

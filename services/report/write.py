@@ -17,6 +17,7 @@ from services.report import (
     markdown,
     over_time,
     question,
+    roles,
     winner,
 )
 from services.report.page import Page
@@ -45,6 +46,7 @@ def page(ledger: Ledger, run: str, final_model: str) -> Page:
         data.data(ledger, sources),
         experiments.experiments(ledger, sources),
         over_time.over_time(ledger, sources),
+        roles.advised(ledger),
         winner.why(ledger, sources),
         ablations.ablations(ledger, sources),
         limits.limits(ledger, sources),

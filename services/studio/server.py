@@ -11,8 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from graph.studio import CREW_VARIABLE
+from protocol.crew import CrewPlan
 from protocol.errors import BadInput, PostdocsError
 from services.bus_server import Connection
+from services.casting import cast
 from services.child import die_with_parent
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +80,7 @@ class LangGraphServer:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ACCOUNT)}
         kept.pop("POSTDOCS_BUS_TOKEN", None)
         token = {"POSTDOCS_BUS_TOKEN": self._connection.token} if self._connection.token else {}
-        path = {"PYTHONPATH": str(ROOT)}
+        path = {"PYTHONPATH": str(ROOT), CREW_VARIABLE: cast(CrewPlan(), None).model_dump_json()}
         return kept | path | token | OFFLINE | {"POSTDOCS_BUS_URL": self._connection.url, "PYTHONUNBUFFERED": "1"}
 
     async def _until_it_answers(self) -> None:
