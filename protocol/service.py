@@ -52,6 +52,17 @@ class Service:
         subject = subjects.ask(self.name, self.run)
         await self._micro.add_endpoint(EndpointConfig(name="ask", subject=subject, handler=self._receive))
 
+    async def drain(self) -> None:
+        """Take no more questions, and return when those that were taken are answered."""
+        if self._micro is not None:
+            await self._micro.stop()
+            self._micro = None
+        while self._work or self._replies:
+            await asyncio.wait({*self._work.values(), *self._replies})
+            await asyncio.sleep(0)  # for those that are done to be taken out
+        if not self.bus.client.is_closed:
+            await self.bus.client.flush()
+
     async def stop(self) -> None:
         await stop([*self._work.values(), *self._replies])
         if self._micro is not None and not self.bus.client.is_closed:

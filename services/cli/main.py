@@ -18,6 +18,7 @@ from services.cli import (
     replay,
     report,
     resume,
+    role,
     roles,
     run,
     runs,
@@ -94,8 +95,8 @@ def options(
 
 
 COMMANDS = (
-    run, resume, runs, show, watch, replay, report, verify, push, approve, cancel, tell, ask, roles, worker, workers,
-    doctor, schema,
+    run, resume, runs, show, watch, replay, report, verify, push, approve, cancel, tell, ask, roles, role, worker,
+    workers, doctor, schema,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command.__name__.rsplit(".", 1)[1])(command.command)
