@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from protocol import (
+    advice,
     artifact,
     bundle,
     control,
     critique,
     data,
     experiment,
+    foreign,
     generation,
     research,
     runs,
@@ -21,12 +23,15 @@ from protocol import (
     score,
     studio,
     subjects,
+    thought,
     worker,
 )
 from protocol.envelope import Envelope
 from protocol.message import Message
 from protocol.messages import KINDS
 
+ROLE = "role"
+"""Stands for every role that is not built in."""
 ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
     "reviewer": ((research.ReviewRequest, research.Review),),
     "curator": ((data.CurateRequest, data.DataPlan),),
@@ -37,6 +42,11 @@ ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
         (schedule.DiagnoseRequest, schedule.Diagnosis),
     ),
     "critic": ((critique.CritiqueRequest, critique.Critique),),
+    ROLE: (
+        (advice.AdviceRequest, advice.Advice),
+        (thought.Question, thought.Reply),
+        (foreign.Foreign, foreign.Foreign),
+    ),
     "scorer": (
         (score.PrepareEval, score.EvalReady),
         (score.ScoreRequest, score.Scored),
@@ -58,6 +68,28 @@ ASKED: dict[str, tuple[tuple[type[Message], type[Message]], ...]] = {
     ),
 }
 """Service → (request, reply) pairs it answers."""
+HOW_TO_ANSWER = """\
+A service, a role among them, is one queue subscription. Everything is a CloudEvents envelope in JSON (`Envelope`).
+
+1. Subscribe to the subject `ask.NAME` (for all runs) with the queue group `q`: instances of a role then share its load.
+   Registering over the NATS Services API (ADR-32) as service NAME with an endpoint at that subject does the same, and
+   makes it visible to `nats micro ls`. NAME is small letters, digits and `_`.
+2. A request comes with a reply inbox. Answer there at once with an envelope of `working`, and again every second while
+   the work goes on: an asker that hears nothing for six seconds asks another instance, under the same id.
+3. The id of the answer is known before the answer is: the first 24 hex digits of the SHA-256 of the request's run, its
+   id and the word `reply`, joined by the byte 0x1f. If the journal has it (JetStream direct get of the last message of
+   `run.RUN.said.*.ID` in the stream `RUN_` + run), that is the answer: a question asked twice is thought about once.
+4. An answer has: `specversion` "1.0", that id, `source` "/NAME", `type` "postdocs." + the type of its data, `time`,
+   the request's `run`, `sender` NAME, `recipient` the request's sender, `causation` the request's id, and `data`.
+   A `working` or `failure` has the same, but an id of its own.
+5. First publish it to the journal, on `run.RUN.said.TYPE.ID` with the header `Nats-Expected-Last-Subject-Sequence: 0`
+   (JetStream acknowledges; error 10071 says that it stands there already, which is fine); then send it to the inbox.
+6. Where there can be no answer, send `failure` to the inbox, which is not journaled: it may be asked again. Nor is the
+   answer to a request of the run `none`.
+
+A role that is not built in answers `advice_request` with `advice` where the task's `crew:` gives it a place, and what
+else it likes, in `foreign`, when other roles ask it.
+"""
 
 
 def json_schema() -> dict[str, Any]:
@@ -100,10 +132,11 @@ def asyncapi() -> dict[str, Any]:
         }
         for request, reply in pairs:
             operations[f"{service}_{_name(request)}"] = _operation(service, request, reply)
+    channels[ROLE] |= {"address": subjects.ask("{role}"), "parameters": {ROLE: {}}}
     channels["worker"] |= {"address": subjects.worker("{id}"), "parameters": {"id": {}}}  # each is asked for itself
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "postdocs", "version": "0.1.0"},
+        "info": {"title": "postdocs", "version": "0.1.0", "description": HOW_TO_ANSWER},
         "channels": channels,
         "operations": operations,
         "components": {
