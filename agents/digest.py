@@ -7,6 +7,7 @@ from itertools import groupby
 
 from protocol.brief import Task
 from protocol.experiment import Digest, Directive, Entry
+from tools.tool import untrusted
 
 BEST, LAST = 5, 5
 """Experiments told in full."""
@@ -62,7 +63,7 @@ def one(entry: Entry) -> str:
     start = f" from {experiment.parent}" if experiment.parent else ""
     score = f", dev {entry.score}" if entry.score else ""
     loss = f", loss {entry.loss:.3g}" if entry.loss is not None else ""
-    why = f" ({entry.reason[:EVIDENCE]})" if entry.reason else ""
+    why = f" ({_reason(entry)})" if entry.reason else ""
     verdict = f", {entry.verdict}" if entry.verdict else ""
     return (
         f"{experiment.id} [{experiment.strategy}, rung {experiment.rung}{start}; {recipe}]: {entry.status}{score}"
@@ -81,6 +82,12 @@ def _suggested(directive: Directive | None) -> str:
         return ""
     where = " ".join(part for part in (directive.kind, directive.strategy) if part)
     return f" [suggests {where}]"
+
+
+def _reason(entry: Entry) -> str:
+    """That of a failure is what the job has said last, which may be a row of its data."""
+    told = entry.reason[:EVIDENCE]
+    return untrusted(told, "the job", inline=True) if entry.status == "failed" else told
 
 
 def _strategies(entries: Sequence[Entry]) -> Iterable[str]:

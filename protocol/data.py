@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from protocol.brief import Task
+from protocol.found import FoundDataset
 from protocol.generation import Provenance
 from protocol.message import Message, Part
 
@@ -91,7 +92,15 @@ class SourceProfile(Part):
     error: str | None = None
     """Why the source could not be read, else None."""
     synthetic: Provenance | None = None
-    """Where its rows come from, when the crew has generated them."""
+    """Where its rows come from, when the crew has generated them, …"""
+    found: FoundDataset | None = None
+    """… and when it has found them on the Hub."""
+
+    @property
+    def origin(self) -> str:
+        """Where its rows come from, in a line; empty where the task itself names them."""
+        known = self.synthetic or self.found
+        return known.told() if known else ""
 
 
 Fault = Literal[

@@ -16,6 +16,7 @@ from protocol import (
     data,
     experiment,
     foreign,
+    found,
     generation,
     job,
     mcp,
@@ -92,6 +93,7 @@ AnyMessage = Annotated[
     | generation.GenerateRequest
     | generation.Generated
     | generation.Synthesized
+    | found.DatasetTaken
     | thought.ToolCalled
     | thought.Thought
     | thought.Fallback

@@ -26,6 +26,8 @@ TRIES = 3
 MOST_WAIT = 10.0
 """Seconds that a server's Retry-After is waited for."""
 AGAIN = (429, 500, 502, 503, 504)
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Behind it are addresses of IPv4 (RFC 6052)."""
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -147,7 +149,8 @@ def public(address: str) -> bool:
     """Whether an address is of the public internet: not private, loopback, link-local, multicast, or mapped so."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or nat64
         if inner is not None:
             ip = inner
     return ip.is_global and not ip.is_multicast

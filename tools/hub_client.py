@@ -37,8 +37,9 @@ class Gated(ToolFault):
 
 
 @functools.cache
-def bounded(seconds: float = SECONDS) -> None:
-    """Give the client's connections a limit where a call sets none, and leave repetitions to `ask` in its own calls."""
+def bounded(seconds: float = SECONDS, *, everywhere: bool = False) -> None:
+    """Give the client's connections a limit where a call sets none, and leave repetitions to `ask` in its own calls;
+    `everywhere`: in all calls of the process."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory, hf_raise_for_status
 
@@ -50,7 +51,7 @@ def bounded(seconds: float = SECONDS) -> None:
 
     def refuse(response: httpx2.Response) -> None:
         """Where it lists, the client waits as long as a Retry-After says, five times over: not in our threads."""
-        if getattr(_OURS, "here", False) and response.status_code in AGAIN:
+        if (everywhere or getattr(_OURS, "here", False)) and response.status_code in AGAIN:
             response.read()
             hf_raise_for_status(response)
 
@@ -82,7 +83,7 @@ async def ask(call: Callable[[HfApi], Given], instead: str, *, token: str | bool
                 except HfHubHTTPError as error:
                     if error.response.status_code not in AGAIN or attempt == TRIES:
                         raise _refused(error, bool(token), instead) from error
-                    await asyncio.sleep(_pause(error.response, attempt))
+                    await asyncio.sleep(pause(error.response, attempt))
     except TimeoutError as error:
         raise Unreachable(f"the Hugging Face Hub did not answer within {CALL_SECONDS:.0f} s. {instead}") from error
     except (httpx2.HTTPError, ConnectionError) as error:
@@ -151,6 +152,7 @@ def _refused(error: HfHubHTTPError, known: bool, instead: str) -> ToolFault:
     return ToolFault(f"the Hugging Face Hub refuses the request (status {status})")
 
 
-def _pause(response: httpx2.Response, attempt: int) -> float:
+def pause(response: httpx2.Response, attempt: int) -> float:
+    """Seconds to wait before the Hub is asked again."""
     wait = response.headers.get("retry-after", "")
     return min(MOST_WAIT, float(wait)) if wait.isdigit() else 0.25 * 2**attempt

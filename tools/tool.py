@@ -66,7 +66,7 @@ def cut(text: str, characters: int) -> str:
     return f"{text[:characters]}\n[cut: {len(text) - characters:,} more characters; ask for less, or for a later part]"
 
 
-def untrusted(text: str, source: str) -> str:
-    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark."""
-    safe = _MARK.sub(r"<\\\1", text)
-    return f'<untrusted source="{source}">\n{safe}\n</untrusted>'
+def untrusted(text: str, source: str, *, inline: bool = False) -> str:
+    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark. `inline`: in one line."""
+    safe, end = _MARK.sub(r"<\\\1", text), "" if inline else "\n"
+    return f'<untrusted source="{source}">{end}{" ".join(safe.split()) if inline else safe}{end}</untrusted>'

@@ -12,6 +12,7 @@ from protocol.critique import Critique, CritiqueRequest
 from protocol.experiment import Directive, DirectiveKind, Strategy
 from protocol.message import Part
 from protocol.score import UnpairedTest
+from tools.tool import untrusted
 
 
 class CritiqueForm(Part):
@@ -42,7 +43,7 @@ def tell(request: CritiqueRequest) -> str:
         digest.one(request.entry),
         f"Score: {scored.score if scored else 'it left no model'}",
         f"{kind} test: {test.model_dump_json() if test else 'none'}",
-        f"Some of its answers on dev:\n{answers}" if answers else "",
+        f"Some of its answers on dev:\n{untrusted(answers, 'dev items and the model')}" if answers else "",
         "Is it real, and what now?",
     ]
     return "\n".join(line for line in lines if line)

@@ -9,16 +9,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agents.curator.all_sources import sources
 from agents.curator.playbook import Ask, curate
 from agents.curator.selection import Convert, Pick, Selection
-from agents.curator.synthesis import sources
 from agents.form import BadForm
 from protocol.brief import DataSource
 from protocol.data import CurateRequest, DataPlan, Rejection, TrlFormat
 from protocol.errors import BadInput
 from protocol.message import Part
-from tools import synthetic_folder
 from tools.filters import Filter
+from tools.run_source import FOUND, SYNTHETIC
 from tools.tool import untrusted
 
 
@@ -46,7 +46,7 @@ class OtherFormat(Part):
 
 
 class Choices(Part):
-    """Of the whole mixture. Name every source of the task; of the synthetic ones those that matter."""
+    """Of the whole mixture. Name every source of the task; of those that the run has made or found the ones to use."""
 
     sources: tuple[Choice, ...]
     total_rows: Annotated[int, Field(gt=0)] | None = None
@@ -71,9 +71,10 @@ async def planned(request: CurateRequest, chosen: Choices, ask: Ask, name: str =
         for choice in chosen.sources
         if not choice.use
     )
-    made = synthetic_folder.stored(Path(request.folder))
+    run = Path(request.folder)
+    made, found = SYNTHETIC.stored(run), FOUND.stored(run)
     profiles = tuple(
-        profile.model_copy(update={"synthetic": made[profile.name]}) if profile.name in made else profile
+        profile.model_copy(update={"synthetic": made.get(profile.name), "found": found.get(profile.name)})
         for profile in plan.profiles
     )
     return plan.model_copy(update={"rejected": (*left_out, *plan.rejected), "profiles": profiles})

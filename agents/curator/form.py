@@ -11,7 +11,7 @@ from agents.curator.tools import TOOLS
 from agents.form import Form
 from agents.role import Ask
 from protocol.data import CurateRequest, DataPlan
-from tools import synthetic_folder
+from tools import run_source
 
 
 class CurateForm(Choices):
@@ -22,9 +22,9 @@ class CurateForm(Choices):
 
 def tell(request: CurateRequest) -> str:
     named = "\n".join(f"- {source.model_dump_json(exclude_defaults=True)}" for source in request.task.data)
-    made = "\n".join(f"- {one.told()}" for one in synthetic_folder.stored(Path(request.folder)).values())
-    synthetic = f"# Synthetic sources of this run\n{made}\n" if made else ""
-    return f"{digest.brief(request.task)}\n# Candidate sources\n{named}\n{synthetic}What shall we train on?"
+    more = "\n".join(f"- {one}" for one in run_source.told(Path(request.folder)))
+    own = f"# Sources that this run has made or found\n{more}\n" if more else ""
+    return f"{digest.brief(request.task)}\n# Candidate sources\n{named}\n{own}What shall we train on?"
 
 
 async def complete(request: CurateRequest, filled: CurateForm, ask: Ask) -> DataPlan:

@@ -13,15 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.curator.all_sources import sources
 from agents.curator.gather import gather, trusted
 from agents.curator.playbook import Ask, overlap
 from agents.curator.thresholds import LEAK_WHOLE, NOISE
-from protocol.brief import DataSource
 from protocol.data import CurateRequest
 from protocol.errors import BadInput, WrongAnswer
 from protocol.generation import Generated, GenerateRequest, Provenance, Synthesized
-from tools import jsonl, label_noise, synthesis, synthetic_folder
+from tools import jsonl, label_noise, synthesis
 from tools.examples import Example
+from tools.run_source import SCRIPT, SYNTHETIC
 
 SECONDS = 60.0
 """For the script."""
@@ -78,17 +79,10 @@ async def synthesise(request: CurateRequest, wanted: Wanted, ask: Ask, author: A
         return Synthesized(provenance=provenance, script=wanted.script, accepted=False, reason=reason)
     rows = [dict(example.row) for example in checked.examples]
     try:
-        provenance = await asyncio.to_thread(synthetic_folder.store, folder, provenance, wanted.script, rows)
+        provenance = await asyncio.to_thread(SYNTHETIC.store, folder, provenance, rows, {SCRIPT: wanted.script})
     except FileExistsError as error:
         raise NotGenerated(f"{error}: give another name") from error
     return Synthesized(provenance=provenance, script=wanted.script, accepted=True)
-
-
-def sources(request: CurateRequest) -> dict[str, DataSource]:
-    """All that can be trained on, by name: the task's sources, and the synthetic ones of this run."""
-    run = Path(request.folder)
-    made = {name: synthetic_folder.source(run, name) for name in synthetic_folder.stored(run)}
-    return made | {source.name: source for source in request.task.data}
 
 
 async def _generated(request: CurateRequest, wanted: Wanted, ask: Ask) -> Generated:

@@ -16,6 +16,7 @@ from agents.role import Ask
 from protocol.errors import WrongAnswer
 from protocol.experiment import AbortCriterion, Experiment, Proposal, ProposeRequest, Strategy, Value
 from protocol.preflight import Preflight, PreflightRequest
+from tools.tool import untrusted
 
 FLAWS = 12
 """Told at a time."""
@@ -79,5 +80,5 @@ async def tried(request: ProposeRequest, made: Proposal, ask: Ask) -> Preflight:
 
 
 def flaws(found: Preflight) -> str:
-    """A line each."""
-    return "\n".join(f"- {flaw.stage}: {flaw.told}" for flaw in found.flaws[:FLAWS])
+    """A line each. What a script prints as it fails may be a row, which is a stranger's."""
+    return untrusted("\n".join(f"- {flaw.stage}: {flaw.told}" for flaw in found.flaws[:FLAWS]), "the trial")

@@ -90,7 +90,7 @@ def _print(screen: Console, folder: RunFolder | RunOnBus, ledger: Ledger, top: i
         ]
         taken = ", ".join(f"{rows} of {source}" for source, rows in ledger.plan.mixture.weights.items())
         clean = "clean" if ledger.plan.contamination.clean else "CONTAMINATED"
-        made = [f"✎ {one.synthetic.told()}" for one in ledger.plan.profiles if one.synthetic]
+        made = [f"✎ {one.origin}" for one in ledger.plan.profiles if one.origin]
         _lines(screen, "Data", [f"{ledger.plan.mixture.rows} rows ({taken}), {clean}", *made, *rejected])
     if ledger.entries:
         _lines(screen, "Leaderboard", [])

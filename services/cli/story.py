@@ -33,6 +33,7 @@ _PHASES: dict[str, str] = {
     "generate_request": "The data",
     "generated": "The data",
     "synthesized": "The data",
+    "dataset_taken": "The data",
     "data_plan": "The data",
     "floor_banked": "The floor",
     "run_ended": "The end",
@@ -134,7 +135,7 @@ def _cited(citation: research.Citation) -> str:
 @_details.register
 def _(message: data.DataPlan) -> list[str]:
     taken = ", ".join(f"{rows} of {name}" for name, rows in message.mixture.weights.items())
-    lines = [f"taken: {taken}", *(f"✎ {one.synthetic.told()}" for one in message.profiles if one.synthetic)]
+    lines = [f"taken: {taken}", *(f"✎ {one.origin}" for one in message.profiles if one.origin)]
     for r in message.rejected:
         lines.append(f"✗ {r.source} {'rejected' if r.whole else f'loses {r.rows} rows'} ({r.fault}): {r.reason}")
     found = message.contamination

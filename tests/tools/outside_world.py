@@ -99,9 +99,11 @@ def serve(site: Site) -> ThreadingHTTPServer:
                 self.send_header(name, value)
             self.end_headers()
             try:
-                self.wfile.write(body)
+                self.wfile.write(b"" if self.command == "HEAD" else body)
             except (BrokenPipeError, ConnectionResetError):
                 """Whoever asked has had enough."""
+
+        do_HEAD = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -58,7 +58,7 @@ def _asked(work: Work, seconds: float, what: str, remedy: str) -> Done:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "tools.apart.child"],
+            [sys.executable, "-P", "-m", "tools.apart.child"],  # a `tools` or `json` of the task's is none of ours
             input=work.model_dump_json().encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

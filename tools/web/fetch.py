@@ -12,6 +12,7 @@ from tools.arguments import Arguments
 from tools.documents import read
 from tools.excerpt import excerpt, shortened
 from tools.http import Answer, Http
+from tools.hub.held_out import refuse_page
 from tools.tool import Desk, Tool, ToolFault, untrusted
 
 HOSTS = "POSTDOCS_WEB_HOSTS"
@@ -31,7 +32,9 @@ class WebFetch(Arguments):
 
 
 async def _fetch(given: WebFetch, desk: Desk) -> str:
+    refuse_page(desk, given.url)
     answer = await _get(given.url)
+    refuse_page(desk, answer.url)  # where it was led to
     if answer.status in (404, 410):
         raise ToolFault(f"there is no such page (status {answer.status}): search for it")
     if answer.status >= 300:

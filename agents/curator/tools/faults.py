@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field
 
+from agents.curator.all_sources import sources
 from agents.curator.gather import gather, trusted
 from agents.curator.playbook import overlap
-from agents.curator.synthesis import sources
 from agents.curator.tools import rows
 from protocol.data import CurateRequest
 from protocol.errors import BadInput

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agents.curator.all_sources import sources
 from agents.curator.playbook import measured_sources
-from agents.curator.synthesis import sources
 from agents.curator.tools import rows
 from protocol.errors import BadInput
 from tools.arguments import Arguments

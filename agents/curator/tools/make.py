@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pydantic import Field
 
+from agents.curator.all_sources import taken_name
 from agents.curator.synthesis import Author, NotGenerated, Wanted, synthesise
 from agents.curator.tools import rows
 from protocol.data import CurateRequest
 from protocol.errors import BadInput
 from protocol.generation import FOLDER, MOST_ROWS, NAME, SCRIPT_CHARACTERS, Provenance
-from tools import synthetic_folder
 from tools.arguments import Arguments
+from tools.run_source import SYNTHETIC
 from tools.tool import Desk, Tool, ToolFault
 
 SHOWN = 3
@@ -37,7 +38,7 @@ class GenerateRows(Arguments):
 
 async def _generate(given: GenerateRows, desk: Desk) -> str:
     request = rows.request(desk)
-    before = synthetic_folder.stored(Path(request.folder))
+    before = SYNTHETIC.stored(Path(request.folder))
     if given.name in before and _same(given, before[given.name]):
         return f"{before[given.name].told()}. It stands already"
     _check_room(given.name, request, list(before))
@@ -59,10 +60,8 @@ async def _generate(given: GenerateRows, desk: Desk) -> str:
 
 def _check_room(name: str, request: CurateRequest, there: Sequence[str]) -> None:
     """Raises `ToolFault` for a name that is taken, and where there is enough."""
-    if name in {source.name for source in request.task.data}:
-        raise ToolFault(f"{name} is a source of the task: give another name")
-    if name in there:
-        raise ToolFault(f"there is a synthetic source {name} already: give another name")
+    if told := taken_name(request, name):
+        raise ToolFault(told)
     known = f"go on from {', '.join(there) or 'the sources of the task'}"
     if len(there) >= MOST_SOURCES:
         raise ToolFault(f"there are {len(there)} synthetic sources, which is enough: {known}")

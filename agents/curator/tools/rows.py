@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import cast
 
+from agents.curator.all_sources import sources
 from agents.curator.gather import Gathered, drops, gather
-from agents.curator.synthesis import sources
 from protocol.data import CurateRequest
 from protocol.errors import BadInput
 from tools.examples import Example

@@ -108,9 +108,20 @@ def _asked(
         request.write_text(json.dumps(asked | settings | more), encoding="utf-8")
         argv = [python, str(RUNNER), str(request), str(reply)]
         run(argv, task_folder, environment(task.benchmark.env), place / "log", seconds, stopping)
-        told: dict[str, Any] = json.loads(reply.read_text(encoding="utf-8"))
+        told = _reply(reply)
     if "fault" in told:
         raise HarnessFailed(told["fault"]["kind"], told["fault"]["told"])
+    return told
+
+
+def _reply(path: Path) -> dict[str, Any]:
+    """Raises `HarnessFailed`: a task's own code may have ended the process in good order."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessFailed("gave no reply", f"it gave no reply ({type(error).__name__})") from error
+    if not isinstance(told, dict):
+        raise HarnessFailed("gave no proper reply", "it gave no proper reply")
     return told
 
 

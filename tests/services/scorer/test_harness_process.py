@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from services.scorer.harness.process import HarnessFailed, HarnessStopped, environment, last_words, run
+from services.run_folder import RunFolder
+from services.scorer.harness.ask import listed
+from services.scorer.harness.process import SETTING, HarnessFailed, HarnessStopped, environment, last_words, run
+from tests.graph import story
 
 SLEEPS = (
     "import os, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
@@ -41,6 +44,18 @@ def test_what_takes_too_long_is_killed_with_all_that_it_started(tmp_path: Path) 
     with pytest.raises(HarnessFailed, match="took more than 2 s"):
         run([sys.executable, "-c", TELLS], tmp_path, os.environ, tmp_path / "log", 2.0)
     assert all(gone(pid) for pid in pids(tmp_path))
+
+
+def test_a_harness_that_ends_without_a_reply_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task's own code may end the process in good order."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o700)
+    monkeypatch.setenv(SETTING, str(python))
+    task = story.TASK.model_copy(update={"metric": "inspect:a.py", "eval": None})
+    with pytest.raises(HarnessFailed, match="it gave no reply"):
+        listed(task, tmp_path, RunFolder(tmp_path / "run"), task.metric)
+    assert not list((tmp_path / "run" / "sealed").iterdir())
 
 
 def test_it_stops_with_the_scorer(tmp_path: Path) -> None:

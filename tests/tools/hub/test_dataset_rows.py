@@ -130,9 +130,10 @@ async def test_the_other_splits_are_open_and_the_files_are_not(world: Site) -> N
     assert len(world.asked) == before
 
 
-async def test_a_slice_closes_the_split_that_it_is_cut_from(world: Site) -> None:
+@pytest.mark.parametrize("held", ["train[90%:]", "test+train", "validation[:10] + train[:5%]", "all"])
+async def test_a_slice_closes_the_split_that_it_is_cut_from(world: Site, held: str) -> None:
     assert TASK.eval
-    sliced = TASK.eval.test.model_copy(update={"split": "train[90%:]"})
+    sliced = TASK.eval.test.model_copy(update={"split": held})
     plan = TASK.eval.model_copy(update={"test": sliced})
     request = REQUEST.model_copy(update={"task": TASK.model_copy(update={"eval": plan})})
     with pytest.raises(ToolFault, match="test split"):

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from agents.minds.scripted import Call, Conversation
+from agents.registry import load, names
 from protocol.thought import ToolCalled
 from tests.agents.minds.mind_laboratory import laboratory
+from tests.agents.test_curator_injection import COUNTS, FOUND, LOOKS
 from tests.tools.outside_world import Reply, Site
 from tests.tools.papers.paper_pages import HTML, entry, feed, pdf
 from tools.code import CODE
@@ -130,6 +132,27 @@ def hostile_hub(site: Site) -> list[Call]:
         Call("search_docs", {"query": "beta"}),
         Call("read_docs", {"page": "trl/x"}),
     ]
+
+
+BESIDE = {
+    "size_training": "tools/sizing/test_size_training.py: a config that says nothing but numbers",
+    **dict.fromkeys(COUNTS, "agents/test_curator_injection.py: figures, and no row"),
+}
+"""Tools that meet their orders elsewhere, and say none of them again."""
+INSIDE = {
+    *("search_knowledge", "show_script", "signature", "library_source"),
+    *("write_script", "edit_script", "read_script", "list_scripts", "try_script"),
+}
+"""They bring what the crew has written, or what is installed; what a trial has printed is marked (`flaws`)."""
+
+
+def test_each_tool_of_each_role_that_brings_a_strangers_words_meets_an_order() -> None:
+    """A new tool fails here until it is among the calls of an injection test."""
+    there = {tool.name: tool for name in names() for tool in load(name).tools}
+    calls = [*hostile(Site()), *hostile_hub(Site()), *LOOKS, *FOUND]
+    met = {call.tool for call in calls} | set(BESIDE)
+    assert {name for name, tool in there.items() if tool.outside} == met
+    assert {name for name, tool in there.items() if not tool.outside} == INSIDE
 
 
 @pytest.mark.parametrize("world_of", [hostile, hostile_hub], ids=["papers, pages, code", "hub"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agents.curator.role import ROLE as CURATOR
 from agents.engineer.role import ROLE as ENGINEER
 from agents.minds.llm.schema import parameters
+from agents.registry import load, names
 from agents.reviewer.role import ROLE as REVIEWER
 from agents.role import Role
 from protocol.data import CurateRequest
@@ -45,3 +48,9 @@ def test_their_schemas_have_no_references_and_say_what_fields_mean() -> None:
         schema = parameters(tool.arguments)
         assert "$ref" not in str(schema) and schema["additionalProperties"] is False
     assert "2305.18290" in parameters(LITERATURE[1].arguments)["properties"]["id"]["description"]
+
+
+def test_the_page_of_tools_has_each_tool_of_each_role() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tools.md").read_text()
+    untold = [tool.name for name in names() for tool in load(name).tools if f"`{tool.name}`" not in page]
+    assert not untold

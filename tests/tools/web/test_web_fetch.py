@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tools.outside_world import BROKEN, Reply, Site, use
+from protocol.brief import Task
+from protocol.research import ReviewRequest
+from tests.tools.outside_world import BROKEN, Reply, Site, use, use_for
 from tests.tools.papers.paper_pages import pdf
 from tools.tool import ToolFault
 from tools.web import fetch
@@ -126,3 +128,36 @@ async def test_a_strangers_words_in_a_fault_are_marked(world: Site) -> None:
         await use(WEB_FETCH, url=f"{world.url}/x")
     told = str(caught.value)
     assert told.count("</untrusted>") == 1 and told.index("<untrusted") < told.index("ignore:all")
+
+
+def request_with_a_test_split_on_the_hub() -> ReviewRequest:
+    task = {
+        "name": "sums", "goal": "Add.", "base_model": "tiny", "prompt": "{question}", "answer": "{answer}",
+        "data": [{"name": "own", "file": "a.jsonl"}],
+        "eval": {"dev": {"file": "dev.jsonl"}, "test": {"dataset": "ada/sums", "split": "test"}},
+    }  # fmt: skip
+    return ReviewRequest(task=Task.model_validate(task), folder="run", task_folder="task")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/datasets/ada/sums", "/datasets/ada/sums/raw/main/test.jsonl", "/datasets/mirror/Sums/viewer",
+        "/datasets/ada/%73ums/resolve/main/x.csv", "/api/datasets/ada/sums/parquet", "/viewer/rows?dataset=ada%2Fsums",
+    ],
+)  # fmt: skip
+async def test_the_tasks_test_split_is_closed_on_the_web_too(world: Site, path: str) -> None:
+    request = request_with_a_test_split_on_the_hub()
+    with pytest.raises(ToolFault, match="ada/sums holds this task's test split"):
+        await use_for(request, WEB_FETCH, url=f"{world.url}{path}")
+    assert not world.asked
+    world.on("/short", Reply("", 302, {"Location": path}))
+    world.otherwise = Reply("<html><body>a row of test</body></html>")
+    with pytest.raises(ToolFault, match="ada/sums holds this task's test split"):
+        await use_for(request, WEB_FETCH, url=f"{world.url}/short")
+
+
+@pytest.mark.parametrize("path", ["/datasets/ada/sums-of-others", "/ada/sums", "/docs/datasets/sum"])
+async def test_other_pages_of_the_hub_are_open(world: Site, path: str) -> None:
+    world.otherwise = Reply("<html><body>a page</body></html>")
+    assert "a page" in await use_for(request_with_a_test_split_on_the_hub(), WEB_FETCH, url=f"{world.url}{path}")
