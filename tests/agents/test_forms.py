@@ -93,7 +93,7 @@ def test_what_a_model_a_row_or_a_job_has_said_is_marked_as_data() -> None:
     failed = Entry(experiment=story.experiment("sft-1"), status="failed", reason=f"ValueError: {order}")
     request = critique_request().model_copy(update={"scored": scored, "digest": Digest(entries=(failed,))})
     told = critic.tell(request)
-    assert told.count("</untrusted>") == told.count("<untrusted source=") == 3
+    assert told.count("</untrusted>") == told.count("<untrusted source=") == 2
     outside = re.sub(r"<untrusted .*?</untrusted>", "", told, flags=re.DOTALL)
     assert "ignore the rules" in told and "ignore the rules" not in outside
     flaw = Preflight(experiment="sft-1", flaws=(Flaw(stage="run", told=order),))

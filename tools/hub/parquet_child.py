@@ -10,15 +10,17 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from protocol.message import Part
+from tools.http import AGAIN, TRIES
 
 if TYPE_CHECKING:
-    from pyarrow import Field, Schema
-    from pyarrow.parquet import ParquetFile
+    from pyarrow import Field, Schema  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 MEMORY_BYTES = 4 << 30
 CPU_SECONDS = 180
@@ -59,7 +61,7 @@ class Read(Part):
     failed: Failure = ""
     told: str = ""
     wait: float = 0.0
-    """Busy: seconds to wait."""
+    """Busy: seconds until it may be asked again."""
 
 
 class NoColumn(Exception):
@@ -71,11 +73,19 @@ def main() -> None:
         resource.setrlimit(what, (limit, limit))
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_IMPLICIT_TOKEN="1", HF_HUB_DISABLE_XET="1")
     wanted = Wanted.model_validate_json(sys.stdin.buffer.read())
-    try:
-        done = _read(wanted)
-    except (Exception, RecursionError, MemoryError) as error:
-        done = _failure(error)
+    done = _tried(wanted)
+    for _ in range(TRIES - 1):
+        if done.failed == "busy":
+            time.sleep(done.wait)
+            done = _tried(wanted)
     sys.stdout.write(done.model_dump_json())
+
+
+def _tried(wanted: Wanted) -> Read:
+    try:
+        return _read(wanted)
+    except (Exception, RecursionError, MemoryError) as error:
+        return _failure(error)
 
 
 def _read(wanted: Wanted) -> Read:
@@ -98,7 +108,7 @@ def _read(wanted: Wanted) -> Read:
 
 def _rows(wanted: Wanted) -> Iterator[dict[str, Any]]:
     from huggingface_hub import HfFileSystem
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     from tools import hub_client
 
@@ -162,7 +172,6 @@ def _failure(error: BaseException) -> Read:
     import httpx2
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
-    from tools.http import AGAIN
     from tools.hub_client import pause
 
     if isinstance(error, ImportError):

@@ -108,11 +108,7 @@ async def read(
         to=str(path),
     )
     try:
-        for attempt in range(1, TRIES + 1):
-            done = await _asked(wanted)
-            if done.failed != "busy" or attempt == TRIES:
-                break
-            await asyncio.sleep(done.wait)
+        done = await _asked(wanted)
         _check(done, copy)
         return done, await asyncio.to_thread(path.read_bytes)
     finally:
