@@ -21,8 +21,8 @@ from protocol.data import DataPlan
 from protocol.envelope import wrap
 from protocol.found import DatasetTaken, FoundDataset
 from protocol.ledger import Ledger
-from services.report_data import data
-from services.report_sources import Sources
+from services.report.data import data
+from services.report.sources import Sources
 from tests.agents.curator_desk import Curating
 from tests.agents.test_curator import Row, Scorer, days, request, scorer, write
 from tests.tools.hub.hub_datasets import BRANCH, COPY, TOKEN, serve_dataset, table

@@ -22,7 +22,7 @@ def lines(frame: Frame, width: int, height: int) -> list[Text]:
     for name, rows in plan.mixture.weights.items():
         share = rows / max(1, plan.mixture.rows)
         told.append(Text.assemble(bar(share, BAR), f" {printable(name)} ", (f"{rows} rows", "dim")))
-    told += [Text(f"✎ {printable(one.synthetic.told())}") for one in plan.profiles if one.synthetic]
+    told += [Text(f"✎ {printable(one.origin)}") for one in plan.profiles if one.origin]
     for rejected in plan.rejected:
         what = "left out" if rejected.whole else f"without {rejected.rows} rows"
         sign = ("✗ ", "red") if rejected.whole else ("− ", "yellow")
