@@ -96,7 +96,7 @@ def test_what_a_model_a_row_or_a_job_has_said_is_marked_as_data() -> None:
     assert told.count("</untrusted>") == told.count("<untrusted source=") == 2
     outside = re.sub(r"<untrusted .*?</untrusted>", "", told, flags=re.DOTALL)
     assert "ignore the rules" in told and "ignore the rules" not in outside
-    flaw = Preflight(experiment="sft-1", flaws=(Flaw(stage="run", told=order),))
+    flaw = Preflight(experiment="sft-1", flaws=(Flaw(stage="smoke", told=order),))
     assert re.fullmatch(r'<untrusted source="the trial">\n[^<]*<\\/untrusted>[^<]*</untrusted>', flaws(flaw))
 
 

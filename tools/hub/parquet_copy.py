@@ -1,8 +1,8 @@
 """Rows of a dataset from the copy in Parquet that the Hub itself makes of every dataset that it can read.
 
 https://huggingface.co/docs/dataset-viewer/parquet: branch `refs/convert/parquet`, `<config>/<split>/0000.parquet`, and
-`partial-<split>` where only the first 5 GB were copied. A dataset's own files are not loaded: its card may name paths
-and addresses of anywhere as its data. Called by the curator.
+`partial-<split>` where only the first 5 GB were copied. A dataset's own files, which may be of any kind and size, are
+not loaded. Called by the curator.
 """
 
 from __future__ import annotations
