@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 3
+CHROMIUM ?= chromium
+AT ?= 75s
 
-.PHONY: eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
+.PHONY: pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,8 +38,18 @@ lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 bench: $(STAMP)  ## what was worth measuring, each beside its reference
 	$(BIN)/python benchmarks/tokenise_pairs.py
 
+pictures: $(STAMP)  ## the README's pictures, from the latest run; AT=90s says at which moment it is watched
+	$(BIN)/postdocs replay latest --svg docs/run.svg
+	$(BIN)/postdocs watch latest --svg docs/watch.svg --at $(AT)
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --no-first-run --disable-sync --disable-background-networking \
+	    --disable-component-update --hide-scrollbars --user-data-dir=$$(mktemp -d) --window-size=1000,830 \
+	    --screenshot=docs/report.png "file://$$($(BIN)/postdocs report latest --html)"
+
 test-slow: $(STAMP)  ## what takes long: workers killed in every way, a real model server, Inspect (10 minutes)
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow --ignore tests/runs/test_demo_bundle.py
+
+test-bundle: $(STAMP)  ## the demo, rebuilt from its bundle in a new environment; then one byte is changed (8 minutes)
+	$(BIN)/python -m pytest -q -m slow tests/runs/test_demo_bundle.py
 
 test-executor-faults: $(STAMP)  ## kill -9 of workers: 20 seeds, and awkward moments (10 minutes)
 	FAULT_SEEDS=20 $(BIN)/python -m pytest -q -m "not slurm" tests/services/executor/faults

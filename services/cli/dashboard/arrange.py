@@ -25,6 +25,8 @@ WIDE, TALL = 110, 30
 """Columns and rows from which on all panels fit beside each other."""
 NARROW, LOW = 60, 16
 """Below these there is room for the dialogue alone."""
+DRAWN = ("scores", "jobs")
+"""Pages that fill the room that they are given."""
 ENDLESS = 10_000
 """Rows that a page may have, of which the screen shows a part."""
 
@@ -84,8 +86,8 @@ def _wide(frame: Frame, width: int, height: int) -> list[Text]:
 
 def _alone(frame: Frame, width: int, height: int, page: str, scroll: int) -> list[Text]:
     title, lines = ALONE[page]
-    drawn = page in ("scores", "jobs")  # they fill the room that they are given
-    told = lines(frame, width, height - 1 if drawn else ENDLESS)
-    hidden = max(0, len(told) - (height - 1))
-    begin = hidden - min(scroll, hidden) if page == "dialogue" else min(scroll, hidden)
-    return panel(title, told[begin:], width, height)
+    room = height - 1
+    if page == "dialogue":
+        return panel(title, lines(frame, width, room + scroll), width, height)
+    told = lines(frame, width, room if page in DRAWN else ENDLESS)
+    return panel(title, told[min(scroll, max(0, len(told) - room)) :], width, height)

@@ -18,10 +18,12 @@ def lines(frame: Frame, width: int, height: int) -> list[Text]:
 
 
 def whole(frame: Frame, width: int, height: int) -> list[Text]:
-    """All that was said, folded where it is longer than the screen is wide."""
+    """The last so many rows of all that was said, folded where it is longer than the screen is wide."""
     console = Console(width=width)
     told: list[Text] = []
-    for line in frame.said:
+    for line in reversed(frame.said):
+        if len(told) >= height:
+            break
         first, *rest = line.wrap(console, max(1, width - INDENT))
-        told += [first, *(Text(" " * INDENT).append_text(part) for part in rest)]
-    return told
+        told[:0] = [first, *(Text(" " * INDENT).append_text(part) for part in rest)]
+    return told[-height:] if height > 0 else []
