@@ -50,19 +50,22 @@ def _split(rows: Span, sha256: str) -> Cell:
     return (rows, ", sha256 ", Code(sha256[:HASH]))
 
 
-def known(ledger: Ledger) -> Section | None:
-    """What the Reviewer found: the techniques that were tried first, then what else there is."""
+def known(ledger: Ledger) -> list[Section]:
+    """What the Reviewer found: the techniques behind what was tried, and, folded, what else there is."""
     review = ledger.review
     if review is None:
-        return None
+        return []
     tried = {entry.experiment.strategy for entry in ledger.entries.values()}
     used = [technique for technique in review.techniques if technique.strategy in tried]
     rest = [technique for technique in review.techniques if technique.strategy not in tried]
     blocks: list[Block] = [Paragraph((review.summary,))]
-    for told, techniques in (("Behind what was tried:", used), ("Considered too:", rest)):
-        if techniques:
-            blocks += [Paragraph((told,)), Bullets(tuple(_technique(one) for one in techniques))]
-    return Section("What was known", tuple(blocks), folded=True)
+    if used:
+        blocks += [Paragraph(("Behind what was tried:",)), Bullets(tuple(_technique(one) for one in used))]
+    sections = [Section("What was known", tuple(blocks))]
+    if rest:
+        others = Bullets(tuple(_technique(one) for one in rest))
+        sections.append(Section("What else was known", (others,), folded=True))
+    return sections
 
 
 def _technique(technique: Technique) -> Item:

@@ -42,7 +42,7 @@ def page(ledger: Ledger, run: str, final_model: str) -> Page:
     sections = [
         winner.result(ledger, final_model, sources),
         question.question(ledger, sources),
-        question.known(ledger),
+        *question.known(ledger),
         data.data(ledger, sources),
         experiments.experiments(ledger, sources),
         over_time.over_time(ledger, sources),

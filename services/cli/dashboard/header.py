@@ -14,13 +14,13 @@ OUTCOMES = {"target_met": "bold green", "better_than_floor": "bold green", "canc
 
 
 def lines(frame: Frame) -> list[Text]:
-    """Three lines: run and time; floor, what ships and target; data and minds."""
+    """Three lines: run and time; floor, what ships and target; minds and data."""
     ledger = frame.ledger
     share, time, style = budgets.time(frame)
     first = Text.assemble((printable(frame.run), "bold"), "  ", _state(frame), "  ", bar(share, BAR, style), f" {time}")
     if ledger.brief:
         first.append(f"   {printable(ledger.brief.task.goal)}", style="dim")
-    third = Text.assemble(("data: ", "dim"), plan.summary(frame), ("  ·  ", "dim"), budgets.summary(frame))
+    third = Text.assemble((f"{budgets.summary(frame)}  ·  data: ", "dim"), plan.summary(frame))
     return [first, _standing(frame), third]
 
 
