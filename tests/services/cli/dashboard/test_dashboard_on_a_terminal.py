@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -23,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import UNENDED, keep
 from story_of_a_run import RUN, whole_story
 
+from protocol.journal import Journal
+from services.run_access import own_server
 from services.run_folder import RunFolder
 
 BEGIN, END = "\x1b[?1049h", "\x1b[?1049l"
@@ -113,6 +116,29 @@ def test_ctrl_c_leaves_a_run_that_stands_still_as_it_was(runs: Path) -> None:
         assert terminal.process.wait(PATIENCE) == 130
         terminal.wait_for(re.escape(END))
         assert terminal.settings == terminal.before
+
+
+async def test_it_follows_a_run_that_goes_on_and_leaves_it_alone(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / RUN)
+    folder.root.mkdir()
+    said = whole_story(folder.root)
+    async with own_server(folder) as connection:
+        bus = await connection.connect("test")
+        journal = Journal(bus, folder.id)
+        await journal.create()
+        for envelope in said[:14]:
+            await journal.append(envelope)
+        with watching(tmp_path, RUN) as terminal:
+            await asyncio.to_thread(terminal.wait_for, "running.*\\n.*floor 0.020")
+            assert "e3" not in terminal.text
+            for envelope in said[14:-1]:
+                await journal.append(envelope)
+            await asyncio.to_thread(terminal.wait_for, "ships .*e3 0.880")
+            terminal.type("q")
+            assert await asyncio.to_thread(terminal.process.wait, PATIENCE) == 0
+            await journal.append(said[-1])
+            assert len([envelope async for _, envelope in journal.replay()]) == len(said)
+        await bus.close()
 
 
 def test_plain_is_the_dialogue_line_by_line(runs: Path) -> None:
