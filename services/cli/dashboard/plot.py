@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rich.text import Text
 
@@ -140,9 +140,11 @@ def curve(values: Sequence[float], width: int, height: int, share: float = 1.0) 
         return []
     low, high = min(values), max(values)
     cells = [[0] * drawn for _ in range(height)]
-    for column, value in enumerate(_sampled(values, 2 * drawn)):
-        row = round((high - value) / (high - low) * (4 * height - 1)) if high > low else 4 * height - 1
-        cells[row // 4][column // 2] |= DOTS[column % 2][row % 4]
+    scale = (4 * height - 1) / (high - low) if high > low else 0.0
+    dots = [round((high - value) * scale) for value in _sampled(values, 2 * drawn)]
+    for column, (before, row) in enumerate(pairwise([dots[0], *dots])):
+        for dot in range(min(before + 1, row), max(before - 1, row) + 1):  # no gap where it is steep
+            cells[dot // 4][column // 2] |= DOTS[column % 2][dot % 4]
     told = {0: f"{high:5.2f}┤", height - 1: f"{low:5.2f}┤"}
     return [
         Text.assemble((told.get(at, "     │"), "dim"), ("".join(chr(BRAILLE + cell) for cell in row), "cyan"))
