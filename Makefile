@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 3
 CHROMIUM ?= chromium
-AT ?= 75s
+AT ?= 150s
 
 .PHONY: pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
 
@@ -42,7 +42,7 @@ pictures: $(STAMP)  ## the README's pictures, from the latest run; AT=90s says a
 	$(BIN)/postdocs replay latest --svg docs/run.svg
 	$(BIN)/postdocs watch latest --svg docs/watch.svg --at $(AT)
 	$(CHROMIUM) --headless --no-sandbox --disable-gpu --no-first-run --disable-sync --disable-background-networking \
-	    --disable-component-update --hide-scrollbars --user-data-dir=$$(mktemp -d) --window-size=1000,830 \
+	    --disable-component-update --hide-scrollbars --user-data-dir=$$(mktemp -d) --window-size=1000,880 \
 	    --screenshot=docs/report.png "file://$$($(BIN)/postdocs report latest --html)"
 
 test-slow: $(STAMP)  ## what takes long: workers killed in every way, a real model server, Inspect (10 minutes)
