@@ -26,7 +26,7 @@ demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no
 	$(BIN)/postdocs run examples/dates/task.yaml
 
 test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs two at a time
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/runs
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/runs
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/runs
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter

@@ -18,7 +18,7 @@ Answer = Callable[[Any, Ask], Awaitable[Message]]
 """One entry of a playbook: (request, ask) → reply. `Any` because each takes the request type it is entered under."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Role:
     """A member of the crew."""
 

@@ -24,6 +24,23 @@ os.environ["HF_XET_CACHE"] = XET
 atexit.register(shutil.rmtree, XET, ignore_errors=True)
 
 
+LONG = (
+    "test_contract_ray.py",
+    "test_contract_hf_jobs.py",
+    "test_graph_server.py",
+    "test_tracking.py",
+    "test_executor_artifacts.py",
+    "test_contract_local.py",
+    "test_kill_at_a_random_step.py",
+    "test_compose_file.py",
+)
+"""Files of tests that take a minute and more. They go first: a file is one process's, and nobody should wait for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Connection]:
     async with BusServer(tmp_path / "bus") as running:

@@ -138,6 +138,7 @@ service.addEndpoint("ask", {
     replies.add(reply);
   },
 });
+await nc.flush(); // who reads the line may ask at once
 console.log(`${NAME} answers on ${nc.getServer()}`);
 
 for (const signal of ["SIGTERM", "SIGINT"]) {

@@ -106,7 +106,11 @@ def test_the_crew_is_one_that_a_task_can_have(tmp_path: Path) -> None:
     write(tmp_path, "skeptic", skeptic)
     write(tmp_path, "statistician", skeptic.replace('"skeptic"', '"statistician"'))
     strict = "from agents.critic.role import critique\nfrom agents.role import Role\nfrom protocol.critique import *\n"
-    write(tmp_path, "strict", strict + 'ROLE = Role("strict", "a Critic", playbook={CritiqueRequest: critique})\n')
+    write(
+        tmp_path,
+        "strict",
+        strict + 'ROLE = Role(name="strict", about="a Critic", playbook={CritiqueRequest: critique})\n',
+    )
     crew = cast(plan, tmp_path)
     assert crew.placed() == {"statistician": "curator", "timekeeper": "critic"}
     assert crew.answering("critic") == "strict" and not crew.seated("reviewer")

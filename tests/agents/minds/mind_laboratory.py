@@ -76,7 +76,14 @@ async def laboratory(
     monkeypatch.setattr(patient, "FIRST_WAIT", 0.01)
     names = tuple(tool.name for tool in tools)
     form = Form(Answer, lambda request: str(request.text), _complete, names)
-    role = Role("critic", "for tests", {Tell: _playbook}, "You are tested.", {Tell: form}, tuple(tools))
+    role = Role(
+        name="critic",
+        about="for tests",
+        playbook={Tell: _playbook},
+        prompt="You are tested.",
+        forms={Tell: form},
+        tools=tuple(tools),
+    )
     with ScriptedServer(script, faults) as server:
         monkeypatch.setenv("VLLM_BASE_URL", server.url)
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -24,21 +24,27 @@ from services.executor.backends.local import LocalBackend
 from services.executor.lease import LeaseLost, clock
 from services.executor.queue import BadQueueName, JobQueue
 
+Start = Callable[[str], WorkerProcess]
 
-@pytest.fixture(scope="module")
-def workers(own_server: Connection) -> Iterator[dict[str, WorkerProcess]]:
-    """Two workers with a slot each; the tests below use them up."""
-    started = {name: WorkerProcess(own_server, name, slots=1) for name in ("ada", "bob")}
-    yield started
-    for process in started.values():
+
+@pytest.fixture
+def start(own_server: Connection) -> Iterator[Start]:
+    """Starts a worker with one slot, by its name."""
+    started: list[WorkerProcess] = []
+
+    def one(name: str) -> WorkerProcess:
+        started.append(WorkerProcess(own_server, name, slots=1))
+        return started[-1]
+
+    yield one
+    for process in started:
         if process.process.poll() is None:
             process.stop()
 
 
 @pytest.mark.slow
-async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
-    run: CrewRun, workers: dict[str, WorkerProcess]
-) -> None:
+async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(run: CrewRun, start: Start) -> None:
+    workers = {name: start(name) for name in ("ada", "bob")}
     arguments = ("--steps", "30", "--pause", "0.1", "--save-every", "5")
     job = await run.submit("sft.py", *arguments, id="survivor")
     accepted = await run.wait(job, JobAccepted)
@@ -64,16 +70,14 @@ async def test_a_job_goes_on_from_its_checkpoint_when_its_worker_is_killed(
 
 
 async def test_a_worker_outlives_its_zygote_and_gives_its_job_back_when_it_is_stopped(
-    run: CrewRun, workers: dict[str, WorkerProcess], shared_bus: Bus
+    run: CrewRun, start: Start, shared_bus: Bus
 ) -> None:
-    first, last = workers.values()
-    if first.process.poll() is None:
-        await asyncio.to_thread(first.stop)
+    last = start("bob")
     job = await run.submit("sft.py", "--steps", "100000", "--pause", "0.1", "--save-every", "5", id="passed-on")
-    await run.wait(job, JobCheckpoint)
+    await run.wait(job, JobCheckpoint, seconds=90)
     (zygote,) = psutil.Process(last.process.pid).children()
     zygote.kill()
-    again = await run.wait(job, JobStarted, nth=2)
+    again = await run.wait(job, JobStarted, nth=2, seconds=90)
     assert again.resumed_from is not None
 
     await asyncio.to_thread(last.stop)

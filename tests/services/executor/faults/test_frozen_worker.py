@@ -41,6 +41,7 @@ async def check(run: CrewRun, job: Job) -> None:
     assert (note.worker, note.delivery, note.heard) == (first.worker, 1, False)
 
 
+@pytest.mark.slow
 async def test_the_job_of_a_frozen_worker_dies_before_another_worker_gets_it(run: CrewRun, pair: Pair) -> None:
     job = await submit(run)
     accepted = await run.wait(job, JobAccepted, seconds=120)

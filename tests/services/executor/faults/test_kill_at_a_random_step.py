@@ -17,8 +17,8 @@ from protocol.job import Job, JobAccepted, JobFinished, JobStarted
 
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "1")))
 STEPS, SAVE_EVERY = 40, 7
-MORE = ("written", "noted", "trained", "saving")
-"""Awkward moments that only `make test-executor-faults` has time for."""
+MOMENTS = ("writing", "written", "noted", "trained", "saving")
+"""Awkward ones, for which only `make test-executor-faults` has time."""
 UNDISTURBED: dict[int, float] = {}
 """Step → loss, of a job that nobody disturbed."""
 
@@ -71,7 +71,8 @@ async def test_a_job_whose_worker_is_killed_at_a_random_step_ends_as_if_it_had_n
     await check(run, job, await run.end(job, seconds=120))
 
 
-@pytest.mark.parametrize("moment", ["writing", *(pytest.param(moment, marks=pytest.mark.slow) for moment in MORE)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_job_whose_worker_is_killed_at_an_awkward_moment_ends_as_if_it_had_not_been(
     moment: str, run: CrewRun, pair: Pair
 ) -> None:
