@@ -147,7 +147,10 @@ def noise(ledger: Ledger, verdict: Verdict | None = None) -> str:
         told = "noise floor: a recipe was repeated under another seed, but too early to tell, as nothing was right yet"
     if measured is not None:
         told = f"noise floor: repeats of one recipe differ by a standard deviation of {measured:.3f}"
-    if verdict and verdict.test:
+    if verdict and verdict.test and not verdict.noise_floor:
+        told += f"; no change of seed lies between {verdict.candidate} and {verdict.incumbent}, so any lead would do, "
+        told += f"it was {verdict.test.difference:+.3f}"
+    elif verdict and verdict.test:
         told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.test.difference:+.3f}"
     return told
 

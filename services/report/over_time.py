@@ -39,6 +39,7 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
         (
             "Each point is a candidate, scored on the dev split; the step line is the score of what stands in ",
             "final_model/ at that moment, which only ever changes to what the gate admitted.",
+            " At the dotted line the run was interrupted; it went on from its journal." if interrupted else "",
         )
     )
     return Section("The score over time", (explained, chart, _table(ledger, found, sources)))

@@ -61,6 +61,7 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
         peft_config=get_peft_config(model_args),
         callbacks=callbacks,
     )
+    Path(training_args.output_dir).mkdir(parents=True, exist_ok=True)  # else the first of several processes alone does
     trainer.train(resume_from_checkpoint=get_last_checkpoint(training_args.output_dir))
     if model_args.use_peft:
         trainer.model = trainer.model.merge_and_unload()

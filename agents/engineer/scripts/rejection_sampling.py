@@ -66,6 +66,7 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
         processing_class=tokenizer,
         callbacks=[SecondsSchedule(seconds, training_args.learning_rate, crew_args.warmup_share)],
     )
+    Path(training_args.output_dir).mkdir(parents=True, exist_ok=True)  # else the first of several processes alone does
     trainer.train(resume_from_checkpoint=get_last_checkpoint(training_args.output_dir))
     trainer.save_model(training_args.output_dir)
 
