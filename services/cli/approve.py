@@ -26,17 +26,16 @@ async def _answer(name: str, yes: bool, runs_dir: Path, bus: str | None) -> str:
     """Write the answer into the journal. Raises `BadInput` when the run waits for nothing."""
     from protocol.envelope import wrap
     from protocol.errors import BadInput
-    from protocol.studio import Approval, ApprovalWanted, approval_id
+    from protocol.ledger import Ledger
+    from protocol.studio import Approval, approval_id
     from services.run_access import find_anywhere, open_journal
 
     run = await find_anywhere(runs_dir, name, bus)
     async with open_journal(run) as journal:
-        said = [envelope.data async for _, envelope in journal.replay()]
-        answered = {message.about for message in said if isinstance(message, Approval)}
-        open_ = [m.about for m in said if isinstance(m, ApprovalWanted) and m.about not in answered]
-        if not open_:
+        waiting = list(Ledger([envelope async for _, envelope in journal.replay()]).waiting)
+        if not waiting:
             raise BadInput(f"{run.id} waits for no approval")
-        answer = Approval(about=open_[-1], yes=yes)
+        answer = Approval(about=waiting[-1], yes=yes)
         id = approval_id(run.id, answer.about, Approval)
         await journal.append(wrap(answer, run=run.id, sender="user", id=id))
     return f"{run.id}: {answer.headline()}"
