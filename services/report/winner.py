@@ -84,7 +84,7 @@ def _verdict(ledger: Ledger, name: str, sources: Sources) -> Verdict:
     told: list[object] = []
     if test:
         told += [
-            f"{_who(ledger, name)} scores ",
+            f"{_who(ledger, name, first=True)} scores ",
             sources.figure(f"{test.value:.3f}", ("tested", name), ("run_ended", "")),
             f" on {test.n} test items that nobody had looked at before{_right(ledger, test)}",
         ]
@@ -121,9 +121,10 @@ def _whence(ledger: Ledger) -> Paragraph:
     return Paragraph((f"{told}. Figures are links to the message in the run's journal that they come from.",))
 
 
-def _who(ledger: Ledger, name: str) -> str:
+def _who(ledger: Ledger, name: str, first: bool = False) -> str:
+    """`first` in its sentence."""
     if is_floor(ledger, name):
-        return "the untouched base model"
+        return f"{'The' if first else 'the'} untouched base model"
     entry = ledger.entries.get(name)
     return f"{name}, made by {strategy(entry)}," if entry else name
 
@@ -215,7 +216,8 @@ def _target(ledger: Ledger) -> tuple[tuple[str, float], ...]:
 def why(ledger: Ledger, sources: Sources) -> Section:
     """Its way from the base model, what the gate asked of it, and who lost to it."""
     name = winner(ledger)
-    title = "Why the winner won"
+    kept = name is not None and is_floor(ledger, name)
+    title = "Why nothing beat the base" if kept and ledger.ended else "Why the winner won"
     if name is None:
         return Section(title, (Paragraph(("Nothing stands in final_model/ yet.",)),))
     blocks: list[Block] = []
@@ -225,7 +227,9 @@ def why(ledger: Ledger, sources: Sources) -> Section:
         blocks += _case(ledger, name, sources)
     beaten = rivals(ledger, name)
     if beaten:
-        blocks.append(Paragraph(("The next best, which it is not made of:",)))
+        blocks.append(
+            Paragraph(("The best of what was tried:" if kept else "The next best, which it is not made of:",))
+        )
         rows = [
             (
                 entry.experiment.id,
