@@ -130,7 +130,7 @@ class CrewContext:
             answer = await self.bus.ask(envelope, expect, timeout=timeout)
         await self._settled(answer.id)
         if not isinstance(answer.data, expect):
-            raise WrongAnswer(recipient, expect.__name__, answer.data.type)
+            raise WrongAnswer(recipient, expect.__name__, type(answer.data).__name__)
         self._note(answer)
         return answer.data
 

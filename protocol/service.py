@@ -113,8 +113,10 @@ class Service:
         if before is not None:
             return before
         answer = self._wrap(question, await self._think(question))
-        if not isinstance(answer.data, Failure):  # a failure may be asked again
-            await journal.append(answer)
+        if isinstance(answer.data, Failure):  # it may be asked again
+            return answer
+        if not await journal.append(answer):  # another instance, asked in the meantime, was faster: that one counts
+            return await journal.find(answer.id) or answer
         return answer
 
     def _wrap(self, question: Envelope, message: Message) -> Envelope:

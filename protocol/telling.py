@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocol.advice import Advice
 from protocol.control import Working
 from protocol.foreign import Foreign
 from protocol.job import CancelJob, Job, JobAccepted, JobCheckpoint, JobLog, JobMetric
@@ -21,6 +22,8 @@ def worth_a_line(message: Message) -> bool:
     (its answer says what it was about). Kinds that are not known here are shown: a new role wants to be seen."""
     if isinstance(message, _NOISE) or message.type.endswith(_QUESTION) or message.type in _COUNTS:
         return False
+    if isinstance(message, Advice):
+        return bool(message.text or message.directive)
     if isinstance(message, Foreign):
         return not message.kind.endswith(_QUESTION)
     if isinstance(message, RungVerdict):

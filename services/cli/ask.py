@@ -10,11 +10,16 @@ import typer
 from services.cli.options import DEFAULT_RUNS_DIR, OnBus, RunName, RunsDir
 
 if TYPE_CHECKING:
+    from protocol.crew import Member
     from protocol.journal import Journal
     from protocol.thought import Question
+    from services.run_folder import RunFolder
+    from services.runs_on_bus import RunOnBus
 
 SAID = 40
 """The role's latest lines that it is reminded of."""
+PATIENCE_SECONDS = 15.0
+"""Without a sign of a role that is served elsewhere."""
 
 
 def command(
@@ -37,6 +42,7 @@ def command(
 async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str | None) -> str:
     from agents import registry
     from agents.mind import Turn
+    from protocol.crew import ELSEWHERE
     from protocol.envelope import wrap
     from protocol.errors import PostdocsError
     from protocol.message import Message
@@ -44,8 +50,12 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     from services.minds import RunMinds
     from services.run_access import find_anywhere, open_journal
 
-    async with open_journal(await find_anywhere(runs_dir, name, bus)) as journal:
-        role = registry.load(role_name, await _files(journal))
+    folder = await find_anywhere(runs_dir, name, bus)
+    members = _members(folder)
+    async with open_journal(folder) as journal:
+        if role_name in members and members[role_name].source == ELSEWHERE:
+            return await _over_the_bus(journal, role_name, text)
+        role = registry.load(role_name, {one.role: Path(one.file) for one in members.values() if one.file})
         asked = await question_about(journal, role_name, text)
         question = wrap(asked, run=journal.run, sender="user", recipient=role_name)
         await journal.append(question)
@@ -63,14 +73,26 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     return reply.text
 
 
-async def _files(journal: Journal) -> dict[str, Path]:
-    """The run's roles that are files of its project."""
+def _members(folder: RunFolder | RunOnBus) -> dict[str, Member]:
+    """The run's roles that are not built in, as the brief on this disk has them: one on a bus names no code to load."""
     from protocol.brief import Brief
-    from protocol.message import message_id
+    from services.run_folder import RunFolder
 
-    found = await journal.find(message_id(journal.run, "brief"))
-    members = found.data.crew.members if found is not None and isinstance(found.data, Brief) else ()
-    return {member.role: Path(member.file) for member in members if member.file}
+    if not isinstance(folder, RunFolder) or not folder.brief.exists():
+        return {}
+    return {one.role: one for one in Brief.model_validate_json(folder.brief.read_text()).crew.members}
+
+
+async def _over_the_bus(journal: Journal, role: str, text: str) -> str:
+    """The answer of a role that somebody else serves, who journals it. Raises `NoAnswer`."""
+    from protocol.envelope import wrap
+    from protocol.thought import Reply
+
+    question = wrap(await question_about(journal, role, text), run=journal.run, sender="user", recipient=role)
+    await journal.append(question)
+    reply = (await journal.bus.ask(question, Reply, timeout=PATIENCE_SECONDS)).data
+    assert isinstance(reply, Reply)
+    return reply.text
 
 
 async def question_about(journal: Journal, role: str, text: str) -> Question:

@@ -56,9 +56,14 @@ def _write(order: str, name: str | None, into: Path) -> None:
 
 def _roles() -> list[dict[str, Any]]:
     from agents import registry
+    from protocol.errors import BadInput
 
     rows = [_installed(name) for name in registry.names()]
-    return rows + [_of_project(name, path) for name, path in registry.files(Path()).items()]
+    try:
+        files = registry.files(Path())
+    except BadInput as error:  # of a folder that may have nothing to do with us
+        return [*rows, {"name": "", "about": "", "stands": "", "from": registry.FOLDER, "error": str(error)}]
+    return rows + [_of_project(name, path) for name, path in files.items()]
 
 
 def _installed(name: str) -> dict[str, Any]:

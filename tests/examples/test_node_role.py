@@ -158,4 +158,8 @@ async def test_it_speaks_in_a_run(start: Start, server: Connection, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert f"role: {NAME} after critic (elsewhere)" in done.stdout
     assert f"{NAME} → graph: " in done.stdout and "more jobs of" in done.stdout
-    assert NAME in crew.only_run(tmp_path / "runs").report.read_text()
+    folder = crew.only_run(tmp_path / "runs")
+    assert NAME in folder.report.read_text()
+    asked = ("ask", folder.id, NAME, "how long?", "--runs-dir", tmp_path / "runs")
+    talk = await asyncio.to_thread(crew.postdocs, *asked, POSTDOCS_BUS_TOKEN=server.token or "")
+    assert "s of training are left." in talk.stdout, talk.stderr

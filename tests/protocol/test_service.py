@@ -14,7 +14,7 @@ from protocol.errors import AnswerFailed, BadInput, NoAnswer, WrongAnswer
 from protocol.journal import Journal
 from protocol.message import Message
 from protocol.schedule import RungCheck, RungVerdict
-from protocol.service import Service
+from protocol.service import Service, reply_id
 from services.bus_server import Connection
 
 CURVE = {"experiment": "sft-1", "rung": 0, "max_steps": 10, "steps": (1,), "losses": (2.0,)}
@@ -56,6 +56,43 @@ async def test_a_question_asked_twice_is_thought_about_once(bus: Bus) -> None:
     third = await bus.ask(question(), RungVerdict, timeout=5)
     assert first == second == third
     assert thoughts == 1
+    await service.stop()
+
+
+async def test_of_two_instances_that_were_asked_the_faster_one_counts(bus: Bus) -> None:
+    journal = Journal(bus, "r1")
+    await journal.create()
+
+    async def slower(asked: Envelope) -> Message:
+        faster = RungVerdict(experiment="sft-1", check_point=0.5, keep=False, reason="faster")
+        await journal.append(wrap(faster, run="r1", sender="experimentalist", id=reply_id(asked)))
+        return await keep(asked)
+
+    service = Service(bus, "experimentalist", {RungCheck: slower})
+    await service.start()
+    answer = await bus.ask(question(), RungVerdict, timeout=5)
+    assert isinstance(answer.data, RungVerdict) and answer.data.reason == "faster"
+    assert await journal.find(answer.id) == answer
+    await service.stop()
+
+
+async def test_one_that_drains_answers_what_it_has_and_takes_no_more(bus: Bus) -> None:
+    await Journal(bus, "r1").create()
+    asked = asyncio.Event()
+
+    async def slow(told: Envelope) -> Message:
+        asked.set()
+        await asyncio.sleep(0.5)
+        return await keep(told)
+
+    service = Service(bus, "experimentalist", {RungCheck: slow})
+    await service.start()
+    waiting = asyncio.create_task(bus.ask(question(), RungVerdict, timeout=5))
+    await asked.wait()
+    await service.drain()
+    assert isinstance((await waiting).data, RungVerdict)
+    with pytest.raises(NoAnswer, match="no instance of it is on the bus"):
+        await bus.ask(question(nonce="b"), RungVerdict, timeout=0.5)
     await service.stop()
 
 

@@ -107,7 +107,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _run(made, "-m", "services.cli.main", "roles", "new", "statistician", folder=package)
     pip = ("-m", "pip", "--python", made, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
     _run(Path(sys.executable), *pip, folder=package)
-    _run(made, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=package)
+    assert "3 passed" in _run(made, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=package).stdout
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,8 @@ def roles(*argv: object) -> Result:
     return CliRunner().invoke(app, ["roles", *map(str, argv)])
 
 
-def test_the_package_is_whole_and_its_own_test_passes(tmp_path: Path) -> None:
+def test_the_package_is_whole(tmp_path: Path) -> None:
+    """That it can be installed, and that its own test passes, is seen in tests/runs/test_new_roles.py."""
     done = roles("new", "night_owl", "--into", tmp_path / "new")
     assert done.exit_code == 0 and f"Next: pip install -e {tmp_path / 'new'}" in done.output
     found = sorted(str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("*") if path.is_file())
@@ -25,10 +25,6 @@ def test_the_package_is_whole_and_its_own_test_passes(tmp_path: Path) -> None:
         "night_owl/__init__.py", "night_owl/prompt.md", "night_owl/role.py", "pyproject.toml",
         "tests/test_night_owl.py",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "new")}
-    own = subprocess.run(command, cwd=tmp_path / "new", env=environment, capture_output=True, text=True, timeout=120)
-    assert own.returncode == 0 and "3 passed" in own.stdout, own.stdout
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,UP,B", "--line-length", "120", "."]
     checked = subprocess.run(ruff, cwd=tmp_path / "new", capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout

@@ -135,6 +135,11 @@ async def test_two_share_the_load_and_one_that_is_told_to_go_answers_first(
         assert await waiting == leaving
         [gone] = [process for process in running if process.pid == leaving]
         assert await asyncio.wait_for(gone.wait(), 10) == 0
+        [last] = [process for process in running if process is not gone]
+        last.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(last.wait(), 10) == 0
+        with pytest.raises(NoAnswer, match="no instance of it is on the bus"):
+            await bus.ask(question(tmp_path, 0), Advice, timeout=0.5)
 
 
 async def test_one_killed_in_mid_question_is_replaced_under_the_same_id(
@@ -149,16 +154,6 @@ async def test_one_killed_in_mid_question_is_replaced_under_the_same_id(
         assert heir in {process.pid for process in running} - {killed}
         said = [one async for _, one in journal.replay() if isinstance(one.data, Advice)]
         assert [(one.id, one.causation) for one in said] == [(reply_id(envelope), envelope.id)]
-
-
-async def test_the_last_one_that_goes_leaves_nobody(
-    tmp_path: Path, server: Connection, bus: Bus, journal: Journal
-) -> None:
-    async with instances(1, tmp_path, server, bus) as [alone]:
-        alone.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(alone.wait(), 10) == 0
-        with pytest.raises(NoAnswer, match="no instance of it is on the bus"):
-            await bus.ask(question(tmp_path, 0), Advice, timeout=0.5)
 
 
 @pytest.mark.parametrize(
