@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+STUDIO := $(VENV)-studio
+PORT ?= 2024
 JOBS ?= 3
 CHROMIUM ?= chromium
 AT ?= 150s
 
-.PHONY: pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
+.PHONY: studio test-studio studio-picture pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +30,20 @@ demo: $(STAMP)  ## a crew teaches a tiny model to read dates: no key, no GPU, no
 test: $(STAMP)  ## the whole test suite: most of it three at a time, whole runs two at a time
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/runs
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/runs
+
+studio: $(STAMP) $(STUDIO)/.installed  ## LangGraph Studio: the crew's graph on a server of LangGraph's (PORT=2024), until Ctrl-C
+	$(BIN)/python -m services.studio --langgraph $(STUDIO)/bin/langgraph --port $(PORT)
+
+.venv-studio: $(STUDIO)/.installed  ## the environment of that server: it needs protobuf 6, autogen-core pins 5
+
+$(STUDIO)/.installed: pyproject.toml constraints-studio.txt
+	$(PYTHON) -m venv $(STUDIO)
+	$(STUDIO)/bin/python -m pip install --quiet --upgrade pip
+	$(STUDIO)/bin/python -m pip install --quiet -e '.[studio]' -c constraints-studio.txt
+	@touch $@
+
+test-studio: $(STAMP) $(STUDIO)/.installed  ## drives that server with langgraph_sdk, from a sentence to a shipped model (5 minutes)
+	POSTDOCS_LANGGRAPH=$(abspath $(STUDIO))/bin/langgraph $(BIN)/python -m pytest -q -m studio tests/studio
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

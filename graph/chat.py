@@ -13,6 +13,7 @@ from protocol.telling import worth_a_line
 from protocol.thought import ToolCalled
 
 USER = "user"
+ENVELOPE = "envelope"
 
 
 def chat(envelope: Envelope) -> list[BaseMessage]:
@@ -52,3 +53,8 @@ def event(envelope: Envelope) -> dict[str, Any] | None:
     if isinstance(said, JobMetric):
         told |= {"step": said.step, "of": said.max_steps, "values": dict(said.values)}
     return told
+
+
+def whole(sequence: int, envelope: Envelope) -> dict[str, Any]:
+    """An envelope for the custom stream, where a program asks for all of them (`postdocs run --graph-url`)."""
+    return {"type": ENVELOPE, "sequence": sequence, "envelope": envelope.model_dump(mode="json")}

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage
 
-from graph.chat import chat, event
+from graph.chat import chat, event, whole
 from graph.clock import Clock
 from graph.context import CrewContext
 from graph.state import DIALOGUE
@@ -37,20 +37,55 @@ Answer = TypeVar("Answer", bound=Message)
 Writer = Callable[[dict[str, Any]], None]
 
 
-class Hearing:
-    """What is said in one run, kept for the chat and told to whoever streams."""
+@asynccontextmanager
+async def connected() -> AsyncIterator[Bus]:
+    """A connection to the bus that Studio's server is told of. Raises `BusUnavailable`."""
+    url, token = os.environ.get("POSTDOCS_BUS_URL", DEFAULT_BUS), os.environ.get("POSTDOCS_BUS_TOKEN")
+    bus = await Bus.connect(url, token, name="studio's graph")
+    try:
+        yield bus
+    finally:
+        await bus.close()
 
-    def __init__(self) -> None:
-        self.writer: Writer | None = None
+
+class Hearing:
+    """What is said in one run, kept for the chat and told to whoever streams.
+
+    Whoever streams gets sub-steps for people, as they happen; or, with `whole_after`, every envelope that stands in the
+    journal after that sequence number, what was said between two nodes or before included.
+    """
+
+    def __init__(self, whole_after: int | None = None) -> None:
         self.sequence = 0
+        self._whole_after = whole_after
+        self._writer: Writer | None = None
         self._lines: deque[tuple[int, BaseMessage]] = deque(maxlen=2 * DIALOGUE)
+        self._untold: deque[dict[str, Any]] = deque()
 
     def __call__(self, sequence: int, envelope: Envelope, ledger: Ledger) -> None:
         self.sequence = sequence
         self._lines.extend((sequence, line) for line in chat(envelope))
-        told = event(envelope) if self.writer else None
-        if told is not None and self.writer is not None:
-            self.writer(told)
+        if self._whole_after is None:
+            told = event(envelope) if self._writer else None
+        else:
+            told = whole(sequence, envelope) if sequence > self._whole_after else None
+        if told is not None:
+            self._untold.append(told)
+            self._tell()
+
+    @contextmanager
+    def told(self, writer: Writer) -> Iterator[None]:
+        """While it is entered, what is said goes to `writer`."""
+        self._writer = writer
+        try:
+            self._tell()
+            yield
+        finally:
+            self._writer = None
+
+    def _tell(self) -> None:
+        while self._writer is not None and self._untold:
+            self._writer(self._untold.popleft())
 
     def since(self, sequence: int) -> list[BaseMessage]:
         """The chat messages after a sequence number of the journal."""
@@ -59,8 +94,9 @@ class Hearing:
 
 @dataclass
 class Live:
-    """`async with Live() as live:` … `await live.context(run)`."""
+    """`async with Live() as live:` … `await live.context(run)`. `whole_after`: as in `Hearing`."""
 
+    whole_after: int | None = None
     _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
     _bus: Bus | None = field(init=False, default=None)
     _contexts: dict[str, tuple[CrewContext, Hearing]] = field(init=False, default_factory=dict)
@@ -76,9 +112,7 @@ class Live:
     async def bus(self) -> Bus:
         """The connection, made when it is first wanted. Raises `BusUnavailable`."""
         if self._bus is None:
-            url, token = os.environ.get("POSTDOCS_BUS_URL", DEFAULT_BUS), os.environ.get("POSTDOCS_BUS_TOKEN")
-            self._bus = await Bus.connect(url, token, name="studio's graph")
-            self._stack.push_async_callback(self._bus.close)
+            self._bus = await self._stack.enter_async_context(connected())
         return self._bus
 
     async def ask(self, question: Message, expect: type[Answer]) -> Answer:
@@ -94,7 +128,7 @@ class Live:
         if run not in self._contexts:
             await self.ask(OpenRun(run=run), RunOpened)
             self._keepers.append(asyncio.create_task(self._keep(run)))
-            hearing = Hearing()
+            hearing = Hearing(self.whole_after)
             context = CrewContext(await self.bus(), run, Clock(0.0), hearing)
             await self._stack.enter_async_context(context)
             while context.ledger.brief is None:

@@ -3,6 +3,8 @@ begins: from a sentence, a task, or a run that is there.
 
     START ─ intake ─┬─ approve ─ brief ─ reviewer ─ … ─ report ─ END
                     └─ follow (a run that `postdocs run` drives)
+
+A new node of `graph/crew.py::assemble` is in it without a word here.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -26,7 +29,7 @@ from graph.nodes.advice import hear
 from graph.nodes.intake import approve, follow, intake
 from graph.panel import panel
 from graph.studio_state import StudioInput, StudioState, cursor
-from graph.time_travel import hear_edits, place, ship_again
+from graph.time_travel import hear_edits, place, seconds, ship_again
 from protocol.crew import Crew
 
 CREW_VARIABLE = "POSTDOCS_CREW"
@@ -37,9 +40,13 @@ Studio = CompiledStateGraph[Any, Any, Any, Any]
 
 
 @asynccontextmanager
-async def make() -> AsyncIterator[Studio]:
-    """The graph for one invocation; its connections are made when a node wants them."""
-    async with Live() as live:
+async def make(config: RunnableConfig) -> AsyncIterator[Studio]:
+    """The graph for one invocation; its connections are made when a node wants them.
+
+    `config["configurable"]["whole_after"]`: stream every envelope of the run's journal after this sequence number.
+    """
+    whole_after = (config.get("configurable") or {}).get("whole_after")
+    async with Live(None if whole_after is None else int(whole_after)) as live:
         yield build(live)
 
 
@@ -122,15 +129,13 @@ def _in_step(live: Live, node: Node) -> Node:
         run = await place(live, dict(state), runtime, node.__name__)
         context, hearing = await live.context(run)
         before: dict[str, Any] = dict(state.get("cursor") or {})
+        context.clock.budget = seconds(state) or context.clock.budget
         await ship_again(context)
         assert runtime.execution_info is not None
         edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
-        hearing.writer = runtime.stream_writer
-        try:
+        with hearing.told(runtime.stream_writer):
             work = _heard(node, {**state, **edits, "run": run}, runtime.override(context=context))
             answer = await live.guard(work)
-        finally:
-            hearing.writer = None
         shown = panel(context.ledger, context.clock)
         seen = {
             **shown,

@@ -27,6 +27,8 @@ class StudioInput(TypedDict, total=False):
     """A goal in words, the path of a task file, or the text of one."""
     run: str
     """A run that is there, by its id, the beginning of it, or `latest`."""
+    start: dict[str, Any]
+    """A `StartRun` whose files were put to `/given`; `run` is the id it is to have (`postdocs run --graph-url`)."""
 
 
 class Cursor(TypedDict, total=False):

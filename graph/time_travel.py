@@ -7,6 +7,7 @@ checkpoint, so that a node which runs again forks once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -37,7 +38,7 @@ async def place(live: Live, state: dict[str, Any], runtime: Runtime[Any], node: 
     if await _gone_on(journal, mine):
         new = f"{run.split(FORK)[0]}{FORK}{message_id(run, thread, info.checkpoint_id)[:6]}"
         sequence = int(cursor.get("sequence", 0))
-        await live.ask(ForkRun(parent=run, run=new, sequence=sequence, budget=_seconds(state)), RunForked)
+        await live.ask(ForkRun(parent=run, run=new, sequence=sequence, budget=seconds(state)), RunForked)
         journal = Journal(journal.bus, new)
     await journal.append(wrap(mine, run=journal.run, sender="graph", id=_step_id(journal.run, number)))
     return journal.run
@@ -105,7 +106,7 @@ def _directive(edited: Any) -> Directive:
         raise BadInput(f"directive.{where} is {first.get('input')!r}: {first['msg']}") from error
 
 
-def _seconds(state: dict[str, Any]) -> float | None:
+def seconds(state: Mapping[str, Any]) -> float | None:
     """The budget as it stands in the state. Raises `BadInput`."""
     told = (state.get("budget") or {}).get("seconds")
     if told is None:

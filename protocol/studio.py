@@ -10,6 +10,7 @@ from typing import Literal
 
 from protocol.experiment import Directive
 from protocol.message import Message, message_id
+from protocol.runs import StartRun
 
 DESK = "studio"
 """Name of the service."""
@@ -52,6 +53,8 @@ class OpenRun(Message):
     """Of a new run: the task file."""
     folder: str = ""
     """Of a new run: what its paths are relative to."""
+    given: StartRun | None = None
+    """Of a new run, instead: the task with files of its own."""
 
 
 class RunOpened(Message):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -41,6 +40,7 @@ from services.executor.backends import select
 from services.executor.inventory.nvml import read_machine
 from services.executor.sandbox import check
 from services.home import require_home
+from services.interruption import Signalled, until_signal
 from services.new_run import make_run, new_id
 from services.projection import Projection
 from services.report.write import write_report
@@ -56,7 +56,6 @@ WATCH_SECONDS = 5.0
 TRACKER = "tracker"
 TRACKER_SECONDS = 10.0
 """For a tracker to write the last figures when the run has ended; half a second will do, but for a service online."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLEAN_UP_SECONDS = 4.0
 """Stopping the processes takes two at most; only then is a cancellation that was lost repeated."""
 
@@ -112,21 +111,10 @@ async def launch(options: Options, on_envelope: Listener) -> RunEnded:
     """
     require_home()
     folder, brief = await _open(options)
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, interrupted.set)
-    running = asyncio.create_task(_run(options, folder, brief, on_envelope))
-    waiting = asyncio.create_task(interrupted.wait())
     try:
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            return running.result()
-    finally:
-        await stop([running, waiting], again=CLEAN_UP_SECONDS)
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-    raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists())
+        return await until_signal(_run(options, folder, brief, on_envelope), CLEAN_UP_SECONDS)
+    except Signalled:
+        raise Interrupted(folder.id, options.runs_dir, folder.final_model.exists()) from None
 
 
 async def _run(options: Options, folder: RunFolder, brief: Brief, on_envelope: Listener) -> RunEnded:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
+from pydantic import ValidationError
 
 from graph.approvals import approval
 from graph.live import Live
@@ -14,7 +15,8 @@ from graph.panel import panel
 from graph.studio_state import StudioState, cursor
 from graph.time_travel import begun
 from protocol.control import Tell
-from protocol.errors import PostdocsError
+from protocol.errors import AnswerFailed, BadInput, PostdocsError
+from protocol.runs import RUN_ID, StartRun
 from protocol.studio import DraftTask, OpenRun, RunOpened, TaskDrafted
 
 GLANCE_SECONDS = 2.0
@@ -44,9 +46,11 @@ async def intake(state: StudioState, runtime: Runtime[Live]) -> Command[Onward]:
     """A goal becomes a draft; words to a run that goes on are told to it; a run that is named is opened."""
     live = runtime.context
     words, heard = _words(state)
-    update: dict[str, Any] = {"task": "", "heard": heard}
+    update: dict[str, Any] = {"task": "", "start": {}, "heard": heard}
     run = "" if state.get("draft") else state.get("run", "")
     try:
+        if state.get("start"):
+            return await _handed_over(live, state, update)
         opened = await live.ask(OpenRun(run=run), RunOpened) if run else None
         if opened is None or (words and not opened.live):
             return await _drafted(live, words, update)
@@ -55,7 +59,27 @@ async def intake(state: StudioState, runtime: Runtime[Live]) -> Command[Onward]:
             return Command(goto="follow", update=update | {"cursor": {}, "messages": []})
         return await _onward(live, opened, state, words, update)
     except PostdocsError as error:
-        return Command(goto=_END, update=update | {"messages": [AIMessage(str(error), name="desk")]})
+        return Command(goto=_END, update=update | {"messages": [_refused(error)]})
+
+
+def _refused(error: PostdocsError) -> AIMessage:
+    """Why something cannot be, in the desk's own words."""
+    told = error.error if isinstance(error, AnswerFailed) else str(error)
+    return AIMessage(told, name="desk", additional_kwargs={"exit_code": error.exit_code})
+
+
+async def _handed_over(live: Live, state: StudioState, update: dict[str, Any]) -> Command[Onward]:
+    """A run that comes with its files: whoever sent it has approved it. It is made once, however often this is run."""
+    run = state.get("run", "")
+    try:
+        request = StartRun.model_validate(state.get("start"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"start.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if not RUN_ID.fullmatch(run):
+        raise BadInput(f"run is {run!r}, and with `start` it is the id of the new run: small letters, digits and '-'")
+    opened = await live.ask(OpenRun(run=run, given=request), RunOpened)
+    return Command(goto="brief", update=_FRESH | update | {"run": opened.run, "messages": []})
 
 
 async def _drafted(live: Live, words: str, update: dict[str, Any]) -> Command[Onward]:
@@ -124,8 +148,7 @@ async def approve(
     try:
         opened = await live.ask(OpenRun(run=run, text=text, folder=state.get("folder", "")), RunOpened)
     except PostdocsError as error:
-        told = AIMessage(str(error), name="desk")
-        return Command(goto="approve", update={"draft": text, "tried": tried + 1, "messages": [told]})
+        return Command(goto="approve", update={"draft": text, "tried": tried + 1, "messages": [_refused(error)]})
     return Command(goto="brief", update={"run": opened.run, "draft": "", "folder": "", "tried": 0, "cursor": {}})
 
 
@@ -135,10 +158,9 @@ async def follow(state: StudioState, runtime: Runtime[Live]) -> Command[Literal[
     before = (state.get("cursor") or {}).get("sequence", 0)
     opened = await live.ask(OpenRun(run=run), RunOpened)
     context, hearing = await live.context(run)
-    hearing.writer = runtime.stream_writer
-    if hearing.sequence <= before and opened.live:
-        await live.guard(context.changed(GLANCE_SECONDS))
-    hearing.writer = None
+    with hearing.told(runtime.stream_writer):
+        if hearing.sequence <= before and opened.live:
+            await live.guard(context.changed(GLANCE_SECONDS))
     shown = panel(context.ledger, context.clock)
     update: dict[str, Any] = {**shown, "messages": hearing.since(before), "cursor": cursor(shown, 0, hearing.sequence)}
     if context.ledger.ended is not None or not opened.live:

@@ -53,6 +53,10 @@ Track = Annotated[
         help="Where the jobs are tracked; Weights & Biases offline where no key is there.",
     ),
 ]
+GraphUrl = Annotated[
+    str | None,
+    typer.Option("--graph-url", metavar="URL", help="Have the LangGraph server there (make studio) run the crew."),
+]
 Artifacts = Annotated[
     str | None,
     typer.Option(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from protocol.errors import BadInput
 from services.cli.dry_run import look_only
-from services.cli.goal import task_of
 from services.cli.options import (
     DEFAULT_RUNS_DIR,
     Artifacts,
@@ -17,6 +14,7 @@ from services.cli.options import (
     Budget,
     BusUrl,
     Data,
+    GraphUrl,
     Model,
     NoSandbox,
     RequireLlm,
@@ -46,6 +44,7 @@ def command(
     detach: Annotated[
         bool, typer.Option("--detach", help="Hand the run to the graph server on the bus, print its id, and end.")
     ] = False,
+    graph_url: GraphUrl = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Check the task, print plan, sizing, hours and cost; start nothing."),
@@ -54,21 +53,29 @@ def command(
     verbose: Verbose = False,
 ) -> None:
     """Launch a crew: from the base model of a task to a better one, within its budget."""
+    from services.cli import elsewhere
+    from services.cli.goal import task_of
     from services.cli.session import carry_out, chosen_minds, hand_over, options, store_checked, track_checked
     from services.task_file import load_task
 
-    path = task_of(task, runs_dir, yes=yes or dry_run)
-    if dry_run:
-        given: dict[str, Any] = {"budget": budget, "data": data, "model": model, "worker": worker, "bus": bus}
-        look_only(path, **given, detach=detach, as_json=as_json)
+    servers = {"--worker": worker != "auto", "--no-sandbox": no_sandbox, "--runs-dir": runs_dir != DEFAULT_RUNS_DIR}
     choices: dict[str, Any] = {
         "seed": seed,
         "require_llm": require_llm,
         "track": track_checked(track),
         "artifacts": store_checked(artifacts),
     }
+    if graph_url is not None:
+        also = {"--bus": bus is not None, "--detach": detach, "--dry-run": dry_run}
+        elsewhere.refuse("--graph-url", servers | also)
+        shown: dict[str, bool] = {"as_json": as_json, "verbose": verbose}
+        elsewhere.run(graph_url, task, yes, budget=budget, model=model, data=data, choices=choices, **shown)
+    path = task_of(task, runs_dir, yes=yes or dry_run)
+    if dry_run:
+        given: dict[str, Any] = {"budget": budget, "data": data, "model": model, "worker": worker, "bus": bus}
+        look_only(path, **given, detach=detach, as_json=as_json)
     if detach:
-        _refuse_what_is_the_servers(worker, no_sandbox, runs_dir)
+        elsewhere.refuse("--detach", servers)
         minds = chosen_minds(model or [])
         hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
         return
@@ -76,13 +83,3 @@ def command(
     checked = load_task(path, data, here=True)
     asked: dict[str, Any] = {"task": checked, "task_path": path.resolve(), "run": None, "data": data}
     carry_out(options(budget=budget, model=model, **asked, **where, **choices), as_json=as_json, verbose=verbose)
-
-
-def _refuse_what_is_the_servers(worker: str, no_sandbox: bool, runs_dir: Path) -> None:
-    """Raises `BadInput`: an option that is silently ignored is a promise that is not kept."""
-    given = {"--worker": worker != "auto", "--no-sandbox": no_sandbox, "--runs-dir": runs_dir != DEFAULT_RUNS_DIR}
-    for option, is_given in given.items():
-        if is_given:
-            raise BadInput(
-                f"{option} does not go with --detach: it is the graph server that decides this, where it runs"
-            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, get_args
 
 import typer
 
@@ -13,6 +13,7 @@ from protocol.errors import BadInput
 
 if TYPE_CHECKING:
     from protocol.brief import Track
+    from protocol.control import RunEnded
     from services.launcher import Options
 
 Worker = Literal["auto", "local", "none"]
@@ -133,15 +134,21 @@ def check_data(data: Path | None) -> None:
 
 def carry_out(options: Options, *, as_json: bool, verbose: bool) -> None:
     """Run it to its end, print what came of it, and exit with its code."""
-    from services.cli import ending
     from services.cli.live import LiveView
-    from services.cli.screen import console, print_json
+    from services.cli.screen import console
     from services.launcher import launch
 
     view = LiveView(console(stderr=as_json), verbose=verbose, budget=options.budget, silent=as_json and not verbose)
     with view:
         ended = asyncio.run(launch(options, view.on_envelope))
-    run = view.run or options.run or ""
+    finish(view.run or options.run or "", ended, as_json)
+
+
+def finish(run: str, ended: RunEnded, as_json: bool) -> NoReturn:
+    """Print what came of a run, and exit with its code."""
+    from services.cli import ending
+    from services.cli.screen import print_json
+
     if as_json:
         print_json(ending.as_json(run, ended), indent=None)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents import registry
-from protocol.brief import Choices
+from protocol.brief import Choices, Task
 from protocol.bus import Bus
 from protocol.envelope import NO_RUN, wrap
 from protocol.errors import BadInput, NoAnswer, PostdocsError, without_userinfo
@@ -37,16 +37,7 @@ async def hand_over(
 
     Raises `BadInput` for what is wrong with the task, `NoGraphServer`, `AnswerFailed`.
     """
-    folder = path.resolve().parent
-    told = load_task(path, data).within(budget)
-    own = registry.files(folder)
-    if own:
-        raise BadInput(
-            f"{next(iter(own.values()))} is not handed over: install the role where the graph server is, or serve it "
-            f"on the bus (postdocs role) and say so: add: {{{next(iter(own))}: {{after: …, elsewhere: true}}}}"
-        )
-    await base_model.find(told.base_model, folder)  # made here where it is a recipe
-    task, files = given.gather(told, folder, data)
+    task, files = await packed(path, data, budget)
     bus = await connection.connect("postdocs run")
     try:
         await _ask(bus, connection, ListRuns(), RunList, NO_RUN)  # before files are sent for nothing
@@ -57,6 +48,20 @@ async def hand_over(
     finally:
         await bus.close()
     return run
+
+
+async def packed(path: Path, data: Path | None, budget: float | None) -> tuple[Task, dict[str, Path]]:
+    """The task at `path` as it is handed over, and its files by name. Raises `BadInput`."""
+    folder = path.resolve().parent
+    told = load_task(path, data).within(budget)
+    own = registry.files(folder)
+    if own:
+        raise BadInput(
+            f"{next(iter(own.values()))} is not handed over: install the role where the graph server is, or serve it "
+            f"on the bus (postdocs role) and say so: add: {{{next(iter(own))}: {{after: …, elsewhere: true}}}}"
+        )
+    await base_model.find(told.base_model, folder)  # made here where it is a recipe
+    return given.gather(told, folder, data)
 
 
 async def list_runs(connection: Connection) -> tuple[RunRow, ...]:

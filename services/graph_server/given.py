@@ -1,8 +1,5 @@
-"""The files that a run is handed over with: found beside the task, put into the bus's object store, fetched from it.
-
-The object store is JetStream's (https://docs.nats.io/nats-concepts/jetstream/obj_store); every file lies in it under
-the SHA-256 of its content, so that the same file is sent once, however many runs come with it.
-"""
+"""The files that a run is handed over with: found beside the task, put into the bus's object store
+(`protocol/file_store.py`), fetched from it; and the run that is made of them."""
 
 from __future__ import annotations
 
@@ -12,21 +9,18 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from nats.js.errors import NotFoundError
-from nats.js.object_store import ObjectStore
 
-from protocol import subjects
+from protocol import file_store, subjects
 from protocol.benchmark import kind_of
-from protocol.brief import Source, Task
+from protocol.brief import Choices, Source, Task
 from protocol.bus import Bus
 from protocol.errors import BadInput, PostdocsError
-from protocol.runs import GivenFile
+from protocol.file_store import FILE_SECONDS, MOST_BYTES
+from protocol.runs import GivenFile, StartRun
+from services.new_run import make_run
+from services.run_folder import RunFolder
 from services.task_file import resolve
 
-MOST_BYTES = 4 << 30
-"""Of all files of a run; what is larger belongs on the server's disk, or on the Hub."""
-KEPT_SECONDS = 7 * 86400.0
-"""The server copies the files into the run's folder at once; a week is for runs that are tried again."""
-FILE_SECONDS = 600.0
 BENCHMARK_ENDINGS = (".yaml", ".yml", ".py", ".json", ".jsonl", ".csv", ".txt", ".sh")
 TASK, DATA, MODEL = "task", "data", "model"
 """The folders in `given/`: what lies beside the task file, what `--data` held, the base model."""
@@ -96,23 +90,39 @@ def _moved(source: SomeSource, folder: Path, data: Path | None, files: dict[str,
     return source.model_copy(update={key: kept})
 
 
-async def put(bus: Bus, files: dict[str, Path]) -> tuple[GivenFile, ...]:
-    """Put them into the object store, where it has them not yet. Raises `BadInput` when they are too large."""
+async def described(files: dict[str, Path]) -> tuple[GivenFile, ...]:
+    """Name, hash and size of each. Raises `BadInput` when they are too large."""
     size = sum(path.stat().st_size for path in files.values())
     if size > MOST_BYTES:
         raise BadInput(
             f"the files of this task are {size / 1e9:.1f} GB, and {MOST_BYTES / 1e9:.1f} GB at most can be handed "
             "over: put the model on the Hub, or start the run on the server's machine"
         )
-    store = await bus.jetstream.create_object_store(subjects.GIVEN_BUCKET, ttl=KEPT_SECONDS)
-    given = []
-    for name, path in files.items():
-        digest = await asyncio.to_thread(_sha256, path)
-        given.append(GivenFile(name=name, sha256=digest, size=path.stat().st_size))
-        if not await _has(store, digest):
-            with path.open("rb") as content:
-                await asyncio.wait_for(store.put(digest, content), FILE_SECONDS)
-    return tuple(given)
+    digests = [await asyncio.to_thread(_sha256, path) for path in files.values()]
+    return tuple(
+        GivenFile(name=name, sha256=digest, size=path.stat().st_size)
+        for (name, path), digest in zip(files.items(), digests, strict=True)
+    )
+
+
+async def put(bus: Bus, files: dict[str, Path]) -> tuple[GivenFile, ...]:
+    """Put them into the object store, where it has them not yet. Raises `BadInput` when they are too large."""
+    told, store = await described(files), await file_store.open_store(bus)
+    for file in told:
+        if not await file_store.has(store, file.sha256):
+            with files[file.name].open("rb") as content:
+                await file_store.put(store, file.sha256, content)
+    return told
+
+
+async def unpack(bus: Bus, request: StartRun, folder: RunFolder, choices: Choices) -> None:
+    """Make the folder of a run that was handed over. Raises `GivenFileBroken`, `BadInput`."""
+    await fetch(bus, request.files, folder.given)
+    beside, data = folder.given / TASK, folder.given / DATA
+    beside.mkdir(parents=True, exist_ok=True)
+    given_data = data if data.is_dir() else None
+    # no own_roles: code that came over the bus does not run here unconfined
+    await make_run(folder, request.task, request.text, beside, choices, given_data, own_roles=False)
 
 
 async def fetch(bus: Bus, files: tuple[GivenFile, ...], folder: Path) -> None:
@@ -132,14 +142,6 @@ async def fetch(bus: Bus, files: tuple[GivenFile, ...], folder: Path) -> None:
         if await asyncio.to_thread(_sha256, draft) != file.sha256:
             raise GivenFileBroken(file.name, "its content is another")
         draft.replace(place)
-
-
-async def _has(store: ObjectStore, digest: str) -> bool:
-    try:
-        await store.get_info(digest)
-    except NotFoundError:
-        return False
-    return True
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,6 @@ from services.bus_server import Connection
 from services.children import Children, ServiceDied, ServiceRefused, last_line
 from services.graph_server import given
 from services.graph_server.served import Served, read_served, write_served
-from services.new_run import make_run
 from services.run_access import all_runs
 from services.run_folder import RunFolder
 from services.run_summary import summary
@@ -79,16 +78,9 @@ class GraphServer:
         folder = RunFolder(self.runs_dir / question.run)
         await Journal(self.bus, folder.id).create()
         if not folder.brief.exists():
-            await given.fetch(self.bus, request.files, folder.given)
-            (folder.given / given.TASK).mkdir(parents=True, exist_ok=True)
-            data = folder.given / given.DATA
             write_served(folder, Served())
             kept = request.choices.artifacts or self._artifacts
-            choices = request.choices.model_copy(update={"artifacts": kept})
-            beside = folder.given / given.TASK
-            given_data = data if data.is_dir() else None
-            # no own_roles: code that came over the bus does not run here unconfined
-            await make_run(folder, request.task, request.text, beside, choices, given_data, own_roles=False)
+            await given.unpack(self.bus, request, folder, request.choices.model_copy(update={"artifacts": kept}))
         self._keep(folder)
         return RunAccepted(folder=str(folder.root))
 

@@ -21,6 +21,7 @@ from protocol.studio import DESK, DraftTask, ForkRun, OpenRun, RunForked, RunOpe
 from protocol.tasks import stop
 from services.bus_server import Connection
 from services.drafting import DRAFTS, draft
+from services.graph_server import given
 from services.new_run import make_run, new_id
 from services.run_access import find_run
 from services.run_folder import RunFolder
@@ -75,7 +76,7 @@ class Desk:
         request = question.data
         assert isinstance(request, OpenRun)
         folder = self._folder(request.run)
-        if request.text and not folder.brief.exists():
+        if (request.text or request.given) and not folder.brief.exists():
             await self._make(folder, request)
         elif not folder.brief.exists():
             folder = find_run(self._runs_dir, request.run)
@@ -86,11 +87,16 @@ class Desk:
         return RunOpened(run=folder.id, live=not folder.ended.exists())
 
     async def _make(self, folder: RunFolder, request: OpenRun) -> None:
-        beside = Path(request.folder)
-        task = await asyncio.to_thread(load_task, beside / "task.yaml", None, request.text)
+        """The folder of a new run. Minds that were not chosen with it are those of this desk."""
+        handed, beside = request.given, Path(request.folder)
+        task = None if handed else await asyncio.to_thread(load_task, beside / "task.yaml", None, request.text)
         folder.root.mkdir(parents=True, exist_ok=True)
         folder.studio.write_text(self._mark)
-        await make_run(folder, task, request.text, beside, self._choices)
+        if handed is not None:
+            models = handed.choices.models or self._choices.models
+            await given.unpack(self._bus, handed, folder, handed.choices.model_copy(update={"models": models}))
+        elif task is not None:
+            await make_run(folder, task, request.text, beside, self._choices)
 
     async def _fork(self, question: Envelope) -> Message:
         request = question.data
