@@ -12,8 +12,8 @@ from __future__ import annotations
 import functools
 import os
 import typing
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -31,10 +31,30 @@ from graph.panel import panel
 from graph.studio_state import StudioInput, StudioState, cursor
 from graph.time_travel import hear_edits, place, seconds, ship_again
 from protocol.crew import Crew
+from protocol.errors import BadInput, PostdocsError
 
 CREW_VARIABLE = "POSTDOCS_CREW"
 NO_LIMIT = 10**9
 """LangGraph's limit on supersteps; the budget is ours."""
+
+
+class StepFailed(RuntimeError):
+    """Why a node could not do its work. LangGraph's server keeps to itself what errors say, but for Python's own."""
+
+
+class StepRefused(StepFailed):
+    """It was given something that cannot be used."""
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Errors of ours become such that people get to see. Raises `StepFailed`."""
+    try:
+        yield
+    except PostdocsError as error:
+        kind = StepRefused if error.exit_code == BadInput.exit_code else StepFailed
+        raise kind(str(error)) from error
+
 
 Studio = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -116,7 +136,8 @@ def _with(live: Live, node: Node) -> Node:
 
     @functools.wraps(node)
     async def dressed(state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
-        return _as_update(await node(state, runtime.override(context=live)))
+        with in_words():
+            return _as_update(await node(state, runtime.override(context=live)))
 
     return _typed(dressed)
 
@@ -126,23 +147,28 @@ def _in_step(live: Live, node: Node) -> Node:
 
     @functools.wraps(node)
     async def dressed(state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
-        run = await place(live, dict(state), runtime, node.__name__)
-        context, hearing = await live.context(run)
-        before: dict[str, Any] = dict(state.get("cursor") or {})
-        context.clock.budget = seconds(state) or context.clock.budget
-        await ship_again(context)
-        assert runtime.execution_info is not None
-        edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
-        with hearing.told(runtime.stream_writer):
-            work = _heard(node, {**state, **edits, "run": run}, runtime.override(context=context))
-            answer = await live.guard(work)
-        shown = panel(context.ledger, context.clock)
-        seen = {
-            **shown,
-            "run": run,
-            "messages": hearing.since(before.get("sequence", 0)),
-            "cursor": cursor(shown, before.get("step", 0) + 1, hearing.sequence),
-        }
-        return {**edits, **answer, **seen}
+        with in_words():
+            return await _step(live, node, state, runtime)
 
     return _typed(dressed)
+
+
+async def _step(live: Live, node: Node, state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
+    run = await place(live, dict(state), runtime, node.__name__)
+    context, hearing = await live.context(run)
+    before: dict[str, Any] = dict(state.get("cursor") or {})
+    context.clock.budget = seconds(state) or context.clock.budget
+    await ship_again(context)
+    assert runtime.execution_info is not None
+    edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
+    with hearing.told(runtime.stream_writer):
+        work = _heard(node, {**state, **edits, "run": run}, runtime.override(context=context))
+        answer = await live.guard(work)
+    shown = panel(context.ledger, context.clock)
+    seen = {
+        **shown,
+        "run": run,
+        "messages": hearing.since(before.get("sequence", 0)),
+        "cursor": cursor(shown, before.get("step", 0) + 1, hearing.sequence),
+    }
+    return {**edits, **answer, **seen}

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from nats.js.object_store import ObjectStore
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -57,7 +58,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 @asynccontextmanager
-async def _store() -> AsyncIterator[file_store.ObjectStore]:
+async def _store() -> AsyncIterator[ObjectStore]:
     async with connected() as bus:
         yield await file_store.open_store(bus)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 from langgraph_sdk import get_client
@@ -217,11 +217,16 @@ class RemoteRun:
         )
         async for part in stream:
             if part.event == "error":
-                told = part.data if isinstance(part.data, dict) else {"message": part.data}
-                raise GraphFailed(f"the graph at {self.url} has stopped: {told.get('message')}", self.run, self.url)
+                self._fail(part.data if isinstance(part.data, dict) else {"message": part.data})
             if part.event == "custom" and part.data.get("type") == "envelope":
                 self._hear(part.data["sequence"], Envelope.model_validate(part.data["envelope"]))
         self._at_work = None
+
+    def _fail(self, told: dict[str, Any]) -> NoReturn:
+        why = str(told.get("message"))
+        if told.get("error") == "StepRefused":
+            raise BadInput(why)
+        raise GraphFailed(f"the graph at {self.url} has stopped: {why}", self.run, self.url)
 
     def _hear(self, sequence: int, envelope: Envelope) -> None:
         if sequence <= self._heard:
@@ -236,7 +241,7 @@ class RemoteRun:
         asked = [one["value"] for task in state["tasks"] for one in task.get("interrupts") or ()]
         if asked:
             return dict(asked[-1])
-        lines: list[dict[str, Any]] = list((state["values"] or {}).get("messages") or ())  # type: ignore[union-attr, call-overload]
+        lines: list[dict[str, Any]] = list((state["values"] or {}).get("messages") or ())  # type: ignore[union-attr]
         last = lines[-1] if lines else {}
         code = (last.get("additional_kwargs") or {}).get("exit_code", 4)
         raise Refused(str(last.get("content") or f"the graph at {self.url} has ended without a run"), int(code))

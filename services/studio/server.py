@@ -59,7 +59,14 @@ class LangGraphServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         place = self.log.parent / "server"
         place.mkdir(exist_ok=True)
-        argv = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", str(AT_ONCE)]
+        argv = [
+            "dev",
+            "--no-browser",
+            "--no-reload",
+            "--n-jobs-per-worker",
+            str(AT_ONCE),
+            "--allow-blocking",
+        ]  # files on their way
         argv += ["--config", str(ROOT / "langgraph.json"), "--host", self._host, "--port", str(self._port)]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -1,5 +1,5 @@
-"""The real thing, once for all tests here: `make studio`'s command on a free port, with roles that think with a scripted
-model, so that they call tools. LangGraph's server stands in an environment of its own (`make test-studio`)."""
+"""The real thing, once for all tests here: the command of `make studio` on a free port, with roles that think with a
+scripted model, so that they call tools. LangGraph's server stands in an environment of its own (`make test-studio`)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from protocol.control import RunEnded
 from protocol.envelope import Envelope
-from protocol.job import Job, JobStarted
+from protocol.job import Job, JobFinished
 from protocol.studio import Steered
 from services.run_folder import RunFolder
 from tests.runs import crew
@@ -128,7 +128,8 @@ def test_a_fork_with_an_edited_state_is_a_run_of_its_own_that_trains_nothing_aga
     assert values["run"].startswith(f"{story.folder.id}-fork-")
     fork = RunFolder(studio.runs_dir / values["run"])
     said = asyncio.run(crew.told(fork))
-    trained = {one.data.experiment for one in story.said if isinstance(one.data, JobStarted)}
+    by_then = story.said[: after_critic["values"]["cursor"]["sequence"]]
+    trained = {one.data.experiment for one in by_then if isinstance(one.data, JobFinished)}
     jobs = {one.data.id: one.data.experiment for one in said if isinstance(one.data, Job)}
     anew = {experiment for id, experiment in jobs.items() if id.startswith(fork.id)}
     assert trained and trained <= set(jobs.values()), "what the parent computed is known"

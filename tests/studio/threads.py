@@ -22,7 +22,9 @@ def go(client: SyncLangGraphClient, thread: str, **how: Any) -> list[Part]:
         (part.event, part.data)
         for part in client.runs.stream(thread, GRAPH, stream_mode=["updates", "custom"], **how)  # type: ignore[call-overload]
     ]
-    assert [data for mode, data in parts if mode == "error"] == []
+    for mode, data in parts:
+        if mode == "error":
+            raise AssertionError(data)
     return parts
 
 
