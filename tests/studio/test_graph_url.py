@@ -19,22 +19,22 @@ from tests.studio.conftest import Studio, start, stop
 
 
 def test_a_run_there_is_told_as_one_here_and_goes_on_after_ctrl_c(studio: Studio, tmp_path: Path) -> None:
-    task = crew.last_digit_task(tmp_path / "task", rows=600, budget="45s", target=0.15)
+    task = crew.last_digit_task(tmp_path / "task", rows=600, budget="40s")
     running = crew.start("run", task, "--graph-url", studio.url, "--model", "playbook")
     assert running.stdout is not None
     said: list[str] = []
     for line in running.stdout:
         said.append(line)
-        if " engineer → " in line:
+        if "started" in line and "sft" in line:
             running.send_signal(signal.SIGINT)
     assert running.wait(30) == 130
     resume = re.search(r"Go on with: postdocs (resume \S+ --graph-url \S+)", said[-1])
     assert resume, said[-1]
 
     done = crew.postdocs(*shlex.split(resume[1]), limit=120)
-    assert done.returncode == 0, done.stderr
     folder = RunFolder(studio.runs_dir / resume[1].split()[1])
-    assert json.loads(folder.ended.read_text())["outcome"] == "target_met"
+    outcome = json.loads(folder.ended.read_text())["outcome"]
+    assert done.returncode == (0 if outcome == "better_than_floor" else 3), done.stderr
     watched = crew.postdocs("watch", folder.id, "--runs-dir", studio.runs_dir)
     assert done.stdout == watched.stdout, "word for word what is told of a run on this machine"
     assert "".join(said[:-1]).strip() in done.stdout
