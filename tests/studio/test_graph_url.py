@@ -55,7 +55,7 @@ def test_a_goal_in_plain_words_is_made_a_task_there_and_run_after_approval(studi
     goal = f"Improve {crew.TINY} on {rows} in 20 seconds"
     asked = crew.postdocs("run", goal, "--graph-url", studio.url)
     assert asked.returncode == 2
-    assert "time: 20s" in asked.stderr and asked.stderr.strip().endswith("approve it with --yes")
+    assert "time: 20s" in asked.stderr and asked.stderr.strip().endswith("approve the task by --yes")
     done = crew.postdocs("run", goal, "--graph-url", studio.url, "--yes", "--json")
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["outcome"] == "better_than_floor" else 3)
