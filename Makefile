@@ -45,6 +45,9 @@ $(STUDIO)/.installed: pyproject.toml constraints-studio.txt
 test-studio: $(STAMP) $(STUDIO)/.installed  ## drives that server with langgraph_sdk, from a sentence to a shipped model (5 minutes)
 	POSTDOCS_LANGGRAPH=$(abspath $(STUDIO))/bin/langgraph $(BIN)/python -m pytest -q -m studio tests/studio
 
+studio-picture: $(STAMP) $(STUDIO)/.installed  ## docs/studio.png, from that server's own graph; needs npm and Chromium
+	$(BIN)/python -m benchmarks.studio_picture
+
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -100,4 +103,4 @@ format: $(STAMP)  ## let ruff tidy up
 	$(BIN)/ruff format .
 
 clean:  ## remove what was made, the runs too
-	rm -rf $(VENV) build dist *.egg-info runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(STUDIO) build dist *.egg-info runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -10,7 +12,8 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from graph.approvals import approval
-from graph.live import Live
+from graph.context import CrewContext
+from graph.live import Hearing, Live
 from graph.panel import panel
 from graph.studio_state import StudioState, cursor
 from graph.time_travel import begun
@@ -19,8 +22,10 @@ from protocol.errors import AnswerFailed, BadInput, PostdocsError
 from protocol.runs import RUN_ID, StartRun
 from protocol.studio import DraftTask, OpenRun, RunOpened, TaskDrafted
 
-GLANCE_SECONDS = 2.0
-"""How long a followed run is listened to before the state is shown anew."""
+GLANCE_SECONDS = 20.0
+"""After so long the state of a followed run is shown anew, though nobody has spoken: each time is a checkpoint."""
+SETTLE_SECONDS = 0.5
+"""After somebody has: others may speak in the same breath."""
 STARTING = "start"
 _END: Literal["__end__"] = "__end__"
 _FRESH: dict[str, Any] = {
@@ -159,10 +164,18 @@ async def follow(state: StudioState, runtime: Runtime[Live]) -> Command[Literal[
     opened = await live.ask(OpenRun(run=run), RunOpened)
     context, hearing = await live.context(run)
     with hearing.told(runtime.stream_writer):
-        if hearing.sequence <= before and opened.live:
-            await live.guard(context.changed(GLANCE_SECONDS))
+        if opened.live:
+            await live.guard(_until_somebody_speaks(context, hearing, before))
     shown = panel(context.ledger, context.clock)
     update: dict[str, Any] = {**shown, "messages": hearing.since(before), "cursor": cursor(shown, 0, hearing.sequence)}
     if context.ledger.ended is not None or not opened.live:
         return Command(goto=_END, update=update)
     return Command(goto="follow", update=update)
+
+
+async def _until_somebody_speaks(context: CrewContext, hearing: Hearing, before: int) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GLANCE_SECONDS):
+            while context.ledger.ended is None and not hearing.since(before):
+                await context.changed(GLANCE_SECONDS)
+            await asyncio.sleep(SETTLE_SECONDS)

@@ -28,9 +28,8 @@ from services.graph_server import given
 from services.graph_server.client import packed
 from services.interruption import Signalled, until_signal
 from services.new_run import new_id
+from services.studio.approvals import ASSISTANT
 
-ASSISTANT = "crew"
-"""The graph's name in `langgraph.json`."""
 Listener = Callable[[int, Envelope, Ledger], None]
 Result = TypeVar("Result")
 UPLOAD_SECONDS = 600.0
