@@ -7,6 +7,7 @@ machine. The files that a task names are put to the server first (`graph/uploads
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -88,7 +89,10 @@ async def reach(url: str) -> AsyncIterator[LangGraphClient]:
     """A client of the server at `url`, which has the crew's graph. Raises `NoGraphThere`, `NotOurGraph`."""
     if not url.startswith(("http://", "https://")):
         raise NotOurGraph(url, "that is not an http:// or https:// URL")
-    client = get_client(url=url, api_key=None)
+    try:
+        client = get_client(url=url, api_key=None)
+    except httpx.InvalidURL as error:
+        raise NotOurGraph(url, f"that is no URL ({error})") from error
     try:
         await _look(client, url)
         yield client
@@ -168,7 +172,8 @@ class RemoteRun:
         try:
             return await until_signal(work, CLEAN_UP_SECONDS)
         except Signalled:
-            await self._stop()
+            with contextlib.suppress(httpx.HTTPError):  # it has ended in the same moment, or the server is gone
+                await self._stop()
             raise InterruptedHere(self.run, self.url, bool(self.ledger.shipped)) from None
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__

@@ -78,6 +78,7 @@ def test_where_something_else_answers_it_says_what(task: Path, body: object, tol
     ("options", "told"),
     [
         (("--graph-url", "nats://127.0.0.1:4222"), "that is not an http:// or https:// URL"),
+        (("--graph-url", "http://x:port"), "that is no URL (Invalid port: 'port')"),
         (("--graph-url", "http://x", "--bus", "nats://x"), "--bus does not go with --graph-url"),
         (("--graph-url", "http://x", "--detach"), "--detach does not go with --graph-url"),
         (("--graph-url", "http://x", "--worker", "none"), "--worker does not go with --graph-url"),
@@ -85,7 +86,7 @@ def test_where_something_else_answers_it_says_what(task: Path, body: object, tol
         (("--graph-url", "http://x", "--budget", "soon"), "--budget"),
         (("--graph-url", "http://x", "--data", "nowhere"), "--data is 'nowhere', and there is no such folder"),
     ],
-    ids=lambda value: " ".join(value[2:]) if isinstance(value, tuple) else "",
+    ids=lambda value: " ".join(value[1:]) if isinstance(value, tuple) else "",
 )
 def test_what_the_server_decides_is_refused_here(task: Path, options: tuple[str, ...], told: str) -> None:
     result = run("run", task, *options)
