@@ -46,7 +46,7 @@ test-studio: $(STAMP) $(STUDIO)/.installed  ## drives that server with langgraph
 	POSTDOCS_LANGGRAPH=$(abspath $(STUDIO))/bin/langgraph $(BIN)/python -m pytest -q -m studio tests/studio
 
 studio-picture: $(STAMP) $(STUDIO)/.installed  ## docs/studio.png, from that server's own graph; needs npm and Chromium
-	$(BIN)/python -m benchmarks.studio_picture
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m benchmarks.studio_picture
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

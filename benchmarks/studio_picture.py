@@ -8,8 +8,8 @@ Starts the server as `make studio` does, and draws what it says that its graph i
 from __future__ import annotations
 
 import argparse
+import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,7 +62,7 @@ def draw(text: str, folder: Path, into: Path) -> None:
     subprocess.run(["npm", "install", "--silent", "--no-audit", MERMAID], cwd=folder, check=True)
     page, script = folder / "page.html", folder / "node_modules/mermaid/dist/mermaid.min.js"
     page.write_text(PAGE.format(graph=text, script=script))
-    browser = [shutil.which("chromium") or "google-chrome", "--headless", "--no-sandbox", "--hide-scrollbars"]
+    browser = [os.environ.get("CHROMIUM", "chromium"), "--headless", "--no-sandbox", "--hide-scrollbars"]
     browser += ["--allow-file-access-from-files", f"--user-data-dir={folder}/profile", "--virtual-time-budget=10000"]
     found = subprocess.run([*browser, "--dump-dom", f"file://{page}"], capture_output=True, text=True, check=True)
     size = re.search(r'<svg[^>]*viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', found.stdout)
