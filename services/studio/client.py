@@ -17,7 +17,6 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
-from langgraph_sdk.errors import APIError
 
 from protocol.brief import Choices
 from protocol.control import RunEnded
@@ -33,6 +32,7 @@ from services.studio.approvals import ASSISTANT
 
 Listener = Callable[[int, Envelope, Ledger], None]
 Result = TypeVar("Result")
+LOOK_SECONDS = 15.0
 UPLOAD_SECONDS = 600.0
 CLEAN_UP_SECONDS = 2.0
 
@@ -89,22 +89,24 @@ async def reach(url: str) -> AsyncIterator[LangGraphClient]:
     """A client of the server at `url`, which has the crew's graph. Raises `NoGraphThere`, `NotOurGraph`."""
     if not url.startswith(("http://", "https://")):
         raise NotOurGraph(url, "that is not an http:// or https:// URL")
+    await _look(url.rstrip("/"))
+    client = get_client(url=url, api_key=None)
     try:
-        client = get_client(url=url, api_key=None)
-    except httpx.InvalidURL as error:
-        raise NotOurGraph(url, f"that is no URL ({error})") from error
-    try:
-        await _look(client, url)
         yield client
     finally:
         await client.aclose()
 
 
-async def _look(client: LangGraphClient, url: str) -> None:
+async def _look(url: str) -> None:
+    """Not by the client, which tries again for eight seconds where nothing is."""
+    wanted = {"graph_id": ASSISTANT, "limit": 1}
     try:
-        found: Any = await client.assistants.search(graph_id=ASSISTANT, limit=1)
+        async with httpx.AsyncClient(timeout=LOOK_SECONDS) as http:
+            found = (await http.post(f"{url}/assistants/search", json=wanted)).raise_for_status().json()
         told = [one["graph_id"] for one in found]
-    except (APIError, ValueError, TypeError, KeyError) as error:
+    except httpx.InvalidURL as error:
+        raise NotOurGraph(url, f"that is no URL ({error})") from error
+    except (httpx.HTTPStatusError, ValueError, TypeError, KeyError) as error:
         raise NotOurGraph(url, "what answers there is no LangGraph server") from error
     except httpx.HTTPError as error:
         raise NoGraphThere(url, str(error) or type(error).__name__) from error

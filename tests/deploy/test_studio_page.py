@@ -30,7 +30,7 @@ def test_a_command_of_ours_takes_the_options_that_the_page_gives_it(command: lis
 
 def test_the_make_targets_are_there() -> None:
     targets = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?make ([\w-]+)", PAGE)) | {command[1] for command in COMMANDS if command[0] == "make"}
+    named = set(re.findall(r"`make ([\w-]+)`", PAGE)) | {command[1] for command in COMMANDS if command[0] == "make"}
     assert named and named <= targets
 
 

@@ -57,7 +57,7 @@ def test_a_run_that_the_command_line_began_is_followed_to_its_end(
         running.kill()
     nodes = [name for mode, data in parts if mode == "updates" for name in data]
     assert nodes[0] == "intake" and set(nodes[1:]) == {"follow"} and len(nodes) > 3, "shown as it goes on"
-    assert {"reviewer", "curator", "engineer", "critic"} <= {line["name"] for line in threads.messages(parts)}
+    assert {"reviewer", "curator", "engineer", "scorer"} <= {line["name"] for line in threads.messages(parts)}
     shown = threads.values(client, thread)
     assert shown["ended"] == _ended(folder)
     assert shown["ships"] == _ended(folder)["candidate"]

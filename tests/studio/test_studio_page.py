@@ -20,7 +20,7 @@ def test_the_programs_on_the_page_run_one_after_the_other(studio: Studio, capsys
     for block in blocks:
         exec(compile(block.replace("http://127.0.0.1:2024", studio.url), "docs/studio.md", "exec"), names)
         told.append(capsys.readouterr().out)
-    assert "time: 30s" in told[0]
+    assert "time: 60s" in told[0]
     assert re.search(r"^ +\w+ \S+ started in", told[1], re.MULTILINE)
     assert {"reviewer |", "curator |", "engineer |"} <= {" ".join(line.split()[:2]) for line in told[1].splitlines()}
     assert re.search(r"^dates-\S+ (better_than_floor|floor_kept|target_\w+)", told[1].splitlines()[-1])
