@@ -22,6 +22,7 @@ from protocol.research import Review
 from services.run_folder import RunFolder
 from tests.runs import crew
 
+pytestmark = pytest.mark.slow
 LIBRARIAN = '''"""Knows a book for every number: on call."""
 
 from typing import Literal
