@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -41,6 +42,8 @@ def run(
 
     if is_goal(task):
         also = {"--budget": budget, "--model": model, "--data": data, "--seed": choices["seed"]}
+        also |= {"--require-llm": choices["require_llm"], "--artifacts": choices["artifacts"]}
+        also["--track"] = choices["track"] != os.environ.get("POSTDOCS_TRACK", "trackio")
         refuse("a goal in plain words there", {name: bool(value) for name, value in also.items()})
         made = asyncio.run(_drafted(url, task))
         require_approval(made.text, yes)

@@ -94,10 +94,11 @@ def test_what_the_server_decides_is_refused_here(task: Path, options: tuple[str,
     assert told in result.output
 
 
-def test_a_goal_in_words_takes_its_wishes_in_words(task: Path) -> None:
-    result = run("run", "Teach it dates", "--graph-url", "http://x", "--budget", "5m")
+@pytest.mark.parametrize("option", [("--budget", "5m"), ("--require-llm",), ("--track", "both")])
+def test_a_goal_in_words_takes_its_wishes_in_words(task: Path, option: tuple[str, ...]) -> None:
+    result = run("run", "Teach it dates", "--graph-url", "http://x", *option)
     assert result.exit_code == 2
-    assert "--budget does not go with a goal in plain words there" in result.output
+    assert f"{option[0]} does not go with a goal in plain words there" in result.output
 
 
 def test_a_run_is_resumed_there_with_nothing_but_its_name() -> None:
