@@ -59,9 +59,20 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while not re.search(pattern, self.text[since:]):
             assert time.monotonic() < deadline, f"no {pattern!r} in {self.text[since:][-2000:]!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 65536).decode(errors="replace")
+            self._read()
         return self.text[since:]
+
+    def end(self) -> int:
+        """Its exit code. It is read from until then: one that nobody reads waits, when it gives its settings back."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it goes on: {self.text[-2000:]!r}"
+            self._read()
+        return self.process.returncode
+
+    def _read(self) -> None:
+        if select.select([self.master], [], [], 0.1)[0]:
+            self.text += os.read(self.master, 65536).decode(errors="replace")
 
     @property
     def settings(self) -> list[object]:
@@ -103,7 +114,7 @@ def test_it_fills_the_terminal_turns_pages_follows_its_size_and_leaves_with_q(ru
         assert max(len(row) for row in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", wide).splitlines()) >= 130
         terminal.type("q")
         terminal.wait_for("sealed, read once")
-        assert terminal.process.wait(PATIENCE) == 0
+        assert terminal.end() == 0
         assert terminal.text.index(END) < terminal.text.index("sealed, read once")
         assert terminal.settings == terminal.before
 
@@ -113,7 +124,7 @@ def test_ctrl_c_leaves_a_run_that_stands_still_as_it_was(runs: Path) -> None:
         terminal.wait_for(f"stopped, go on by postdocs resume {UNENDED}")
         assert not (runs / UNENDED / "bus" / "server.json").exists(), "nobody else is kept from resuming it"
         os.killpg(terminal.process.pid, signal.SIGINT)
-        assert terminal.process.wait(PATIENCE) == 130
+        assert terminal.end() == 130
         terminal.wait_for(re.escape(END))
         assert terminal.settings == terminal.before
 
@@ -135,7 +146,7 @@ async def test_it_follows_a_run_that_goes_on_and_leaves_it_alone(tmp_path: Path)
                 await journal.append(envelope)
             await asyncio.to_thread(terminal.wait_for, "ships .*e3 0.880")
             terminal.type("q")
-            assert await asyncio.to_thread(terminal.process.wait, PATIENCE) == 0
+            assert await asyncio.to_thread(terminal.end) == 0
             await journal.append(said[-1])
             assert len([envelope async for _, envelope in journal.replay()]) == len(said)
         await bus.close()
@@ -145,4 +156,4 @@ def test_plain_is_the_dialogue_line_by_line(runs: Path) -> None:
     with watching(runs, RUN, "--plain") as terminal:
         terminal.wait_for("sealed, read once")
         assert BEGIN not in terminal.text
-        assert terminal.process.wait(PATIENCE) == 0
+        assert terminal.end() == 0
