@@ -67,6 +67,7 @@ def blind_worker(connection: Connection, hidden: Path, store: Path, cache: Path,
         assert alive == []
 
 
+@pytest.mark.slow
 async def test_a_run_is_trained_on_a_machine_that_does_not_see_its_folder(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ async def queue(run: CrewRun, envelope: Envelope, inputs: dict[str, Ref]) -> Job
     return job
 
 
+@pytest.mark.slow
 async def test_another_machine_goes_on_from_the_checkpoint_that_the_dead_one_has_sent(
     run: CrewRun, own_server: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

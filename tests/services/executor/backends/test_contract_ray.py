@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -35,32 +35,37 @@ async def opened(node: RayNode, lost_seconds: float = 60.0) -> SharedFolderBacke
             await asyncio.sleep(0.5)
 
 
+@pytest.fixture(scope="module")
+def node() -> Iterator[RayNode]:
+    made = RayNode()
+    made.start()
+    yield made
+    made.stop()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def backend() -> AsyncIterator[Backend]:
-    node = RayNode()
-    node.start()
-    try:
-        made = await opened(node)
-        yield made
-        await made.close()
-    finally:
-        node.stop()
+async def backend(node: RayNode) -> AsyncIterator[Backend]:
+    made = await opened(node)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def fresh() -> AsyncIterator[Fresh]:
-    nodes: list[RayNode] = []
+async def fresh(node: RayNode, request: pytest.FixtureRequest) -> AsyncIterator[Fresh]:
+    """On the node of all, but on one of its own for the test that kills it."""
+    mortal = RayNode(cpus=1) if "lost" in request.node.name else None
 
     async def make() -> Backend:
-        nodes.append(RayNode(cpus=1))
-        nodes[-1].start()
-        made = await opened(nodes[-1], lost_seconds=3.0)
-        made.node = nodes[-1]  # type: ignore[attr-defined]
+        if mortal is None:
+            return await opened(node)
+        mortal.start()
+        made = await opened(mortal, lost_seconds=3.0)
+        made.node = mortal  # type: ignore[attr-defined]
         return made
 
     yield make
-    for node in nodes:
-        node.stop()
+    if mortal is not None:
+        mortal.stop()
 
 
 class TestRay(BackendContract):

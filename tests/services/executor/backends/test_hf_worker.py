@@ -12,7 +12,10 @@ from jobs_server import TOKEN, JobsServer
 from protocol.job import JobAccepted, JobCancelled, JobFinished, JobLog
 from services.bus_server import Connection
 
-pytestmark = pytest.mark.skipif(not jobs_container.works(), reason="the server's containers take bubblewrap")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not jobs_container.works(), reason="the server's containers take bubblewrap"),
+]
 
 
 async def test_a_job_from_the_queue_runs_on_a_rented_machine_whose_price_is_journaled(
