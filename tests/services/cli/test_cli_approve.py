@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import keep
+from runs_on_disk import keep
 from story_of_a_run import Told, opening
 from typer.testing import CliRunner, Result
 

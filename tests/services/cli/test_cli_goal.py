@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Cli
+from runs_on_disk import Cli
 
 from services.task_file import load_task
 from tests.runs import crew

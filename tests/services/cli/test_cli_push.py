@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import keep
 from hub_repositories import COMMIT, TOKEN, HubServer, Repository
 from huggingface_hub import constants
+from runs_on_disk import keep
 from story_of_a_run import RUN, whole_story
 from typer.testing import CliRunner, Result
 

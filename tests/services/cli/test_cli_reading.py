@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import UNENDED, Cli
+from runs_on_disk import UNENDED, Cli
 from story_of_a_run import RUN
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import UNENDED, Cli
+from runs_on_disk import UNENDED, Cli
 from story_of_a_run import RUN
 
 from services.run_access import read_ledger

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import keep
 from rich.console import Console
+from runs_on_disk import keep
 from story_of_a_run import RUN, whole_story
 from typer.testing import CliRunner
 

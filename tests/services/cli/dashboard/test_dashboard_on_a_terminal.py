@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import UNENDED, keep
+from runs_on_disk import UNENDED, keep
 from story_of_a_run import RUN, whole_story
 
 from protocol.journal import Journal
