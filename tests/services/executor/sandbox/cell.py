@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from protocol.job import Job, JobSpec
 
 REPOSITORY = Path(__file__).parents[4]
@@ -128,3 +130,12 @@ class Warden:
                 shown += [f"mkdir -p {shlex.quote(str(path))}", f"mount --bind $keep/{number} {shlex.quote(str(path))}"]
         text = _AS_ORDINARY.format(shown="\n".join(shown), user=ORDINARY)
         return ["unshare", "--mount", "sh", "-c", text, "sh"]
+
+
+def made(place: Path, *, ordinary: bool, needed: bool = False) -> Warden:
+    """`needed`: an ordinary user is what we are, or become."""
+    if ordinary and not needed and os.geteuid() != 0:
+        pytest.skip("that is what we are")
+    if ordinary and os.geteuid() == 0:
+        os.chown(place, ORDINARY, ORDINARY)
+    return Warden(place, ordinary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cell import ORDINARY, Warden
+from cell import Warden, made
 
 HERE = Path(__file__).parent
 
@@ -55,12 +54,3 @@ def _without_landlock() -> bool:
         return ruleset.version() < ruleset.ABI
     except OSError:
         return True
-
-
-def made(place: Path, *, ordinary: bool, needed: bool = False) -> Warden:
-    """`needed`: an ordinary user is what we are, or become."""
-    if ordinary and not needed and os.geteuid() != 0:
-        pytest.skip("that is what we are")
-    if ordinary and os.geteuid() == 0:
-        os.chown(place, ORDINARY, ORDINARY)
-    return Warden(place, ordinary)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cell import REPOSITORY, Warden, job
-from conftest import made
+from cell import REPOSITORY, Warden, job, made
 from test_sandbox_enter import BROOD, running
 
 from services.executor.files.folder import BadJobFolder
