@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from composed import ROOT, document
-from typer.testing import CliRunner
+from told_commands import takes_its_options
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 
@@ -34,12 +34,7 @@ SERVICES = [command for command in commands() if command[:2] == ["python", "-m"]
 
 @pytest.mark.parametrize("command", OURS, ids=" ".join)
 def test_a_command_of_ours_takes_the_options_that_the_page_gives_it(command: list[str]) -> None:
-    from services.cli.main import app
-
-    help = CliRunner().invoke(app, [command[1], "--help"], prog_name="postdocs", env={"COLUMNS": "300"})
-    assert help.exit_code == 0
-    for option in (part for part in command[2:] if part.startswith("--")):
-        assert re.search(rf"(?<![\w-]){option}(?![\w-])", help.output), option
+    assert takes_its_options(command)
 
 
 @pytest.mark.parametrize("command", SERVICES, ids=" ".join)

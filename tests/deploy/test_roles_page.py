@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from composed import ROOT
-from typer.testing import CliRunner
+from told_commands import takes_its_options
 
 from agents import foreign
 from agents.role import Role
@@ -51,12 +51,7 @@ OURS = [command for command in COMMANDS if command[0] == "postdocs"]
 
 @pytest.mark.parametrize("command", OURS, ids=" ".join)
 def test_a_command_of_ours_takes_the_options_that_the_page_gives_it(command: list[str]) -> None:
-    from services.cli.main import app
-
-    help = CliRunner().invoke(app, [command[1], "--help"], prog_name="postdocs", env={"COLUMNS": "300"})
-    assert help.exit_code == 0
-    for option in (part for part in command[2:] if part.startswith("--")):
-        assert re.search(rf"(?<![\w-]){option}(?![\w-])", help.output), option
+    assert takes_its_options(command)
 
 
 def test_the_page_begins_with_the_commands_that_a_run_is_tested_with() -> None:
