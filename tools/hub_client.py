@@ -30,28 +30,36 @@ KNOCK_SECONDS = 5.0
 Given = TypeVar("Given")
 _OURS = threading.local()
 """`.here` is set in the threads of this module: the client is the whole process's."""
+_ELSEWHERE = {"seconds": SECONDS, "refuse": False}
+"""What holds in the other threads of the process."""
 
 
 class Gated(ToolFault):
     """The Hub shows it to those alone who have accepted its conditions."""
 
 
-@functools.cache
 def bounded(seconds: float = SECONDS, *, everywhere: bool = False) -> None:
-    """Give the client's connections a limit where a call sets none, and leave repetitions to `ask` in its own calls;
-    `everywhere`: in all calls of the process."""
+    """Give the client's connections a limit where a call sets none, outside this module's own calls: those have theirs
+    always. With `everywhere` a busy Hub is not waited for either, as in those calls."""
+    _ELSEWHERE.update(seconds=seconds, refuse=everywhere)
+    _install()
+
+
+@functools.cache
+def _install() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory, hf_raise_for_status
 
     def limit(request: httpx2.Request) -> None:
         given = request.extensions.get("timeout") or {}
+        most = SECONDS if _ours() else _ELSEWHERE["seconds"]
         request.extensions["timeout"] = {
-            what: seconds if given.get(what) is None else given[what] for what in ("connect", "read", "write", "pool")
+            what: most if given.get(what) is None else given[what] for what in ("connect", "read", "write", "pool")
         }
 
     def refuse(response: httpx2.Response) -> None:
         """Where it lists, the client waits as long as a Retry-After says, five times over: not in our threads."""
-        if (everywhere or getattr(_OURS, "here", False)) and response.status_code in AGAIN:
+        if (_ours() or _ELSEWHERE["refuse"]) and response.status_code in AGAIN:
             response.read()
             hf_raise_for_status(response)
 
@@ -64,6 +72,10 @@ def bounded(seconds: float = SECONDS, *, everywhere: bool = False) -> None:
     set_client_factory(client)
 
 
+def _ours() -> bool:
+    return getattr(_OURS, "here", False)
+
+
 async def ask(call: Callable[[HfApi], Given], instead: str, *, token: str | bool = False) -> Given:
     """What the Hub answers, asked again where it is busy. Without `token` none is sent, not even one that is saved.
 
@@ -72,7 +84,7 @@ async def ask(call: Callable[[HfApi], Given], instead: str, *, token: str | bool
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    bounded()
+    _install()
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token)
     try:
         async with asyncio.timeout(CALL_SECONDS):

@@ -139,7 +139,9 @@ async def test_a_hub_that_hangs_is_given_up_and_holds_up_nothing(world: Site, mo
 async def test_the_hubs_connections_have_a_limit_even_when_it_lists(
     world: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client lists without any timeout of its own, and would wait for ever."""
+    """The client lists without any timeout of its own, and would wait for ever. An upload's patience is not ours."""
+    monkeypatch.setattr(hub_client, "_ELSEWHERE", dict(hub_client._ELSEWHERE))
+    hub_client.bounded(120.0)
     limits: list[object] = []
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", _noting(limits))
     world.on("/api/models", Reply([]))
