@@ -69,16 +69,18 @@ class Courier:
         return moved
 
     def _restore(self, job: Job) -> None:
-        """The newest checkpoint that another machine has sent, unless one is here already."""
-        if JobFolder(job).checkpoints():
-            return
+        """The newest checkpoint that another machine has sent, unless what is whole here is as new: this machine may
+        have had the job before that one, and have got it back."""
+        folder = JobFolder(job)
+        folder.set_torn_checkpoints_aside()
         found = self._store.pointed(_checkpoint_of(job))
         if found is None:
             return
         name, ref = found
-        place = Path(job.folder, name)
-        if place.is_relative_to(job.folder) and ".." not in place.parts:
+        place = folder.place_of_newer(name)
+        if place is not None:
             self._store.copy(ref, place)
+            folder.note_whole(place)
             log.info("job %s goes on from %s, which another machine has left", job.id, name)
 
     def checkpoint(self, job: Job, path: Path) -> None:

@@ -105,6 +105,31 @@ class JobFolder:
             if str(home / path.relative_to(self.root)) not in whole:
                 path.rename(_free_name(path))
 
+    def place_of_newer(self, name: str) -> Path | None:
+        """Where a checkpoint of this name that comes from elsewhere belongs, `model/checkpoint-50`, its folder made;
+        None for what is no checkpoint in the job's folder, or none that is newer than those beside it.
+
+        Another training of the script has another folder, and its steps say nothing of these.
+        """
+        try:
+            parts = self._parts("checkpoint", name)
+        except BadJobFolder:
+            return None
+        place = self.root.joinpath(*parts)
+        beside = [path for path in self.checkpoints() if path.parent == place.parent]
+        if not _CHECKPOINT.fullmatch(place.name) or any(_step(path) >= _step(place) for path in beside):
+            return None
+        self.root.mkdir(parents=True, exist_ok=True)
+        return _real_folder(self.root, parts[:-1]) / place.name
+
+    def note_whole(self, checkpoint: Path) -> None:
+        """Note a checkpoint that was brought here as whole, as the callback does for those that are written here."""
+        _plain_or_absent(self.events)
+        path = self.root.resolve() / checkpoint.relative_to(self.root)
+        line = Checkpoint(step=_step(checkpoint), path=str(path)).model_dump_json()
+        with self.events.open("a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")  # the last line may have been torn by a death
+
     def _parts(self, what: str, name: str) -> tuple[str, ...]:
         """The parts of a path inside the folder. Raises `BadJobFolder` when it leads elsewhere."""
         path = Path(os.path.normpath(self.root / name))
@@ -131,12 +156,7 @@ def _plain_or_absent(path: Path) -> None:
 
 def _write(root: Path, parts: tuple[str, ...], text: str) -> None:
     """Through real folders only, and under a new name first: the rename replaces a link, and follows none."""
-    folder = root
-    for part in parts[:-1]:
-        folder = folder / part
-        if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
-            folder.unlink()
-        folder.mkdir(exist_ok=True)
+    folder = _real_folder(root, parts[:-1])
     path, part_written = folder / parts[-1], folder / f".{secrets.token_hex(8)}"
     descriptor = os.open(part_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
@@ -146,6 +166,17 @@ def _write(root: Path, parts: tuple[str, ...], text: str) -> None:
     except BaseException:
         part_written.unlink(missing_ok=True)
         raise
+
+
+def _real_folder(root: Path, parts: tuple[str, ...]) -> Path:
+    """A folder below `root`, made where it is not there; a link or a file in its way is removed."""
+    folder = root
+    for part in parts:
+        folder = folder / part
+        if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
+            folder.unlink()
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _checkpoints(root: Path) -> Iterator[Path]:
