@@ -65,6 +65,10 @@ class Verdict(Message):
         """How it compares with the incumbent, item by item or by the means alone."""
         return self.paired or self.unpaired
 
+    def refusal(self) -> str:
+        """The conditions that did not hold, with their figures."""
+        return "the gate refused it: " + "; ".join(f"{c.name}, {c.figure}" for c in self.checks if not c.passed)
+
     def headline(self) -> str:
         word = "admits" if self.admitted else "refuses"
         told = "; ".join(f"{'✓' if c.passed else '✗'} {c.name}: {c.figure}" for c in self.checks)

@@ -210,7 +210,8 @@ def _(message: critique.Verdict, facts: Facts) -> None:
         if facts.directive.kind == "stop":  # it was to stop because of this one
             changes = {"kind": "explore", "reason": f"the gate refused {message.candidate}"}
             facts.directive = facts.directive.model_copy(update=changes)
-    facts.change(message.candidate, verdict="promote" if message.admitted else "reject")
+    told = {"verdict": "promote"} if message.admitted else {"verdict": "reject", "reason": message.refusal()}
+    facts.change(message.candidate, **told)
 
 
 @fold.register(score.Shipped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
-from services.report.facts import STRATEGIES, recipe
+from services.report.facts import STRATEGIES, VERDICTS, recipe
 from services.report.page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Strong, Table
 from services.report.sources import Sources
 
@@ -111,13 +111,12 @@ def _settings(entry: Entry, ledger: Ledger) -> str:
 
 def _verdict(entry: Entry, sources: Sources) -> Cell:
     e = entry.experiment
-    gate = ledger_gate(entry, sources)
     reason = f": {entry.reason}" if entry.reason else ""
-    word = {"promote": "shipped", "hold": "held back", "reject": "rejected"}.get(entry.verdict or "", "")
+    word = VERDICTS.get(entry.verdict or "", entry.status)
     if entry.verdict == "promote":
-        return (Strong(word), sources.figure(reason, gate)) if reason else Strong(word)
-    told = f"{word or entry.status}{reason}"
-    keys = [key for kind in ("critique", "diagnosis", "job_end", "refused") if (key := (kind, e.id))]
+        return (Strong(word), sources.figure(reason, ledger_gate(entry, sources))) if reason else Strong(word)
+    told = f"{word}{reason}"
+    keys = [(kind, e.id) for kind in ("verdict", "critique", "diagnosis", "job_end", "refused")]
     known = [key for key in keys if key in sources.ledger.origins]
     return sources.figure(told, *known[:1]) if known else told
 

@@ -22,6 +22,8 @@ STRATEGIES = {
     "data": "a change of data (data)",
 }
 """For people."""
+VERDICTS = {"promote": "shipped", "hold": "held back", "reject": "rejected"}
+"""What became of an experiment, for people."""
 
 
 def recipe(experiment: Experiment) -> str:
@@ -187,4 +189,4 @@ def rivals(ledger: Ledger, name: str) -> list[tuple[Entry, str]]:
 def _fate(entry: Entry) -> str:
     if entry.verdict == "promote":
         return "shipped for a while, then overtaken"
-    return ": ".join(part for part in (entry.verdict or entry.status, entry.reason) if part)
+    return ": ".join(part for part in (VERDICTS.get(entry.verdict or "", entry.status), entry.reason) if part)

@@ -158,22 +158,22 @@ def job_of(told: Told, id: str, seconds: float = 20.0) -> None:
 
 
 def judged(told: Told, id: str, incumbent: str, x: float, lead: float, admitted: bool) -> None:
-    """Its score, the gate's verdict, the Critic's, and its shipping where it is admitted."""
+    """Its score, the Critic's praise, the gate's verdict, and its shipping where it is admitted."""
     told.say("scorer", scored(id, x, against=incumbent, lead=lead), 2)
+    directive = experiment.Directive(kind="exploit", strategy="sft", reason="it still climbs")
+    praise = f"{lead:+.3f} against {incumbent}: real"
+    told.say("critic", critique.Critique(experiment=id, verdict="promote", reason=praise, directive=directive))
     checks = (
-        critique.Check(name="beats the incumbent", passed=admitted, figure=f"{lead:+.3f} beyond noise 0.010"),
-        critique.Check(name="contamination", passed=True, figure="0 of 8000 rows"),
+        critique.Check(name="uncontaminated", passed=True, figure="0 test and 0 dev rows in 8000"),
+        critique.Check(name="beyond the noise floor", passed=admitted, figure=f"{lead:+.3f} against 0.014"),
     )
     told.say(
         "gate",
         critique.Verdict(
             candidate=id, incumbent=incumbent, admitted=admitted, score=value(x), incumbent_score=value(x - lead),
-            paired=paired(id, incumbent, lead), noise_floor=0.01, checks=checks,
+            paired=paired(id, incumbent, lead), noise_floor=0.014, checks=checks,
         ),
     )  # fmt: skip
-    word = "promote" if admitted else "reject"
-    directive = experiment.Directive(kind="exploit", strategy="sft", reason="it still climbs")
-    told.say("critic", critique.Critique(experiment=id, verdict=word, reason=f"lead {lead:+.3f}", directive=directive))
     if admitted:
         told.say("scorer", score.Shipped(candidate=id, path="/runs/final_model", sha256="ab" * 32))
 
@@ -199,7 +199,7 @@ def experiments(told: Told) -> None:
     judged(told, "e3", "e1", 0.88, 0.27, True)
     told.say("engineer", experiment.Proposals(proposals=(trial("e4", "seed 1 of e3", repeats="e3", seed=1),)))
     job_of(told, "e4", 60)
-    judged(told, "e4", "e3", 0.87, -0.01, False)
+    judged(told, "e4", "e3", 0.89, 0.01, False)
     told.say("graph", control.StrategyClosed(strategy="lora", reason="2 in a row without +0.010"))
     told.say("user", control.Tell(text="try a longer warm-up [if you can]"))
 

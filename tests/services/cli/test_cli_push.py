@@ -110,7 +110,7 @@ def test_the_card_has_the_reports_facts_and_no_place_of_this_machine(hub: HubSer
         "| floor: the untouched base model at its best | dev | 0.020 \\[0.000, 0.050\\] | 500 |",
         "| e3 | test (sealed, read once) | 0.871 \\[0.841, 0.901\\] | 1000 |",
         "200 items won, 12 lost of 500",
-        "beats the incumbent: +0.270 beyond noise 0.010",
+        "beyond the noise floor: +0.270 against 0.014",
         "2. e3 (sft, rung 1, seed 0): longer training goes on climbing\n   - recipe: learning_rate=0.003, max_steps=",
         "| clean | clean.jsonl | 8000 | 8000 | CC0-1.0 |",
         "Left out: leaking, leaking: 300 of 8000 rows stand in test",

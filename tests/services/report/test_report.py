@@ -315,3 +315,14 @@ def test_a_lineage_that_loops_is_told_once(tmp_path: Path) -> None:
 
 def test_the_sparkline_has_a_bar_a_value() -> None:
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+
+
+def test_what_the_gate_refused_is_told_with_the_gates_reason_and_leads_to_its_verdict(both: tuple[str, Page]) -> None:
+    markdown, html = both
+    reason = "rejected: the gate refused it: beyond the noise floor, +0.010 against 0.014"
+    for told in (plain(markdown), html.text):
+        assert "+0.010 against e3: real" not in told[: told.index("All verdicts of the gate")]
+        assert told.count(reason) == 2  # the tree of experiments, and why it does not ship
+    (anchor,) = set(re.findall(r"\[rejected: the gate[^|]*\]\(#(s\d+)\)", markdown))
+    row = next(line for line in markdown.splitlines() if f'<a id="{anchor}">' in line)
+    assert "the gate refuses e4" in plain(row)
