@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from anthropic import AsyncAnthropic
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
@@ -10,14 +13,16 @@ from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from agents.minds.choice import Model
-from agents.minds.llm.prompt_cache import CachingAnthropic
+from agents.minds.llm.claude import Anthropic
 
-SECONDS = 180.0
-"""Longest wait for one reply; the turn's own limit may be nearer."""
+SECONDS = 300.0
+"""Longest wait for one reply: a script of the longest at 60 tokens a second. The turn's own limit may be nearer."""
 MOST_REPLY_TOKENS = 16_000
 """Anthropic wants to be told; a training script fits several times."""
 NO_KEY = "none"
 """Local servers ask for none, the client for some."""
+OPENAIS_OWN = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS", "OPENAI_ADMIN_KEY")
+"""The client sends what they hold, a gateway's key perhaps, to whatever address it is given."""
 
 warnings.filterwarnings("ignore", message="(Resolved model|Finish reason) mismatch")  # of servers that name loosely
 
@@ -37,13 +42,24 @@ def client(model: Model) -> ChatCompletionClient:
     if model.provider.name == "anthropic":
         asked = AsyncAnthropic(api_key=model.key() or NO_KEY, base_url=model.url(), max_retries=0, timeout=SECONDS)
         given = {"model": model.name, "max_tokens": MOST_REPLY_TOKENS}
-        return BaseAnthropicChatCompletionClient(CachingAnthropic(asked), create_args=given, model_info=INFO)
-    return OpenAIChatCompletionClient(
-        model=model.name,
-        api_key=model.key() or NO_KEY,
-        base_url=model.url(),
-        model_info=INFO,
-        max_retries=0,
-        timeout=SECONDS,
-        include_name_in_message=False,
-    )
+        return BaseAnthropicChatCompletionClient(Anthropic(asked), create_args=given, model_info=INFO)
+    with _without(() if model.provider.name == "openai" else OPENAIS_OWN):
+        return OpenAIChatCompletionClient(
+            model=model.name,
+            api_key=model.key() or NO_KEY,
+            base_url=model.url(),
+            model_info=INFO,
+            max_retries=0,
+            timeout=SECONDS,
+            include_name_in_message=False,
+        )
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """These variables are not there for the moment."""
+    held = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(held)

@@ -15,6 +15,9 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _SPENT = re.compile(r"insufficient_quota|credit balance|billing|exceeded your (current )?quota|payment", re.IGNORECASE)
+_NO_REASONING = re.compile(
+    r"reasoning_effort.{0,60}not supported|reasoning_effort.{0,20}'none'", re.IGNORECASE | re.DOTALL
+)
 
 
 class Remedy(Enum):
@@ -65,6 +68,17 @@ def retry_after(error: Exception) -> float | None:
             return max(0.0, parsedate_to_datetime(told).timestamp() - time())
         except ValueError:
             return None
+
+
+def timed_out(error: Exception) -> bool:
+    """Whether the client no longer waited. The provider may have gone on, and bills what it made."""
+    return type(error).__name__ == "APITimeoutError"  # OpenAI's and Anthropic's alike
+
+
+def refuses_reasoning(error: Exception) -> bool:
+    """OpenAI's chat completions take no function tools while a model reasons, which newer ones do unasked (gpt-5.4 and
+    later: https://github.com/openai/openai-openapi/issues/541)."""
+    return _status(error) == 400 and _NO_REASONING.search(str(error)) is not None
 
 
 def reason(error: Exception) -> str:

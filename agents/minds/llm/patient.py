@@ -7,7 +7,7 @@ import json
 import logging
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autogen_core import CancellationToken, FunctionCall
@@ -22,13 +22,25 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from agents.minds.llm.faults import ContextOverflow, ModelFailed, Remedy, reason, remedy, retry_after
+from agents.minds.llm.faults import (
+    ContextOverflow,
+    ModelFailed,
+    Remedy,
+    reason,
+    refuses_reasoning,
+    remedy,
+    retry_after,
+    timed_out,
+)
 from agents.minds.llm.limits import Limit
 from agents.minds.llm.prices import Price
 
 log = logging.getLogger(__name__)
 TRIES = 6
 TRIES_WHEN_LOST = 2
+TRIES_WHEN_LATE = 2
+"""Each time that no reply comes in time takes minutes, and is billed."""
+WITHOUT_REASONING = {"reasoning_effort": "none"}
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds; doubled from try to try, with full jitter (M. Brooker, "Exponential backoff and jitter", 2015)."""
 MOST_ASKED_WAIT = 120.0
@@ -45,6 +57,8 @@ class Patience:
     answered again. Shared by the turns of a run, which would else spend its time waiting for a server that is down."""
 
     lost: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What the provider has to be told with every request, as it has turned out."""
 
     @property
     def tries(self) -> int:
@@ -82,7 +96,7 @@ class PatientClient(ChatCompletionClient):
     ) -> CreateResult:
         """One reply. Raises `ModelFailed` (`ContextOverflow`) and `LimitExceeded`."""
         wait, messages = FIRST_WAIT, [_readable(message) for message in messages]
-        tries = self._patience.tries
+        tries, late = self._patience.tries, 0
         for attempt in range(1, tries + 1):
             self._limit.check()
             try:
@@ -92,30 +106,37 @@ class PatientClient(ChatCompletionClient):
                         tools=tools,
                         tool_choice=tool_choice,
                         json_output=json_output,
-                        extra_create_args=extra_create_args,
+                        extra_create_args={**self._patience.extra, **extra_create_args},
                     )
                 self._count(result, messages)
                 return result
             except Exception as error:  # SDKs raise what they like, of garbled replies too
                 self._limit.check()
-                pause = self._pause(error, wait, last=attempt == tries)
+                if timed_out(error):
+                    late += 1
+                    self._spend(RequestUsage(_tokens(messages), 0))
+                last = attempt == tries or late == TRIES_WHEN_LATE
+                pause = self._pause(error, wait, attempt, last)
                 log.warning("%s, try %d: %s; again in %.1f s", self.model, attempt, reason(error), pause)
             self.retries += 1
             await asyncio.sleep(pause)
             wait = min(2 * wait, LONGEST_WAIT)
         raise AssertionError("the last try returns or raises")
 
-    def _pause(self, error: Exception, wait: float, last: bool) -> float:
+    def _pause(self, error: Exception, wait: float, attempt: int, last: bool) -> float:
         """Seconds until the next try. Raises when there is to be none."""
         told = reason(error)
         what = remedy(error)
+        if refuses_reasoning(error) and not self._patience.extra and not last:
+            self._patience.extra = WITHOUT_REASONING
+            return 0.0
         if what is Remedy.SHORTEN:
             raise ContextOverflow(self.model, told) from error
         if what is Remedy.GIVE_UP:
             raise ModelFailed(self.model, told) from error
         if last:
-            tries, self._patience.lost = self._patience.tries, True
-            raise ModelFailed(self.model, f"{told} ({tries} tries)") from error
+            self._patience.lost = True
+            raise ModelFailed(self.model, f"{told} ({attempt} tries)") from error
         asked = retry_after(error)
         left = self._limit.seconds_left()
         if asked is not None and asked > min(MOST_ASKED_WAIT, left if left is not None else MOST_ASKED_WAIT):
@@ -125,10 +146,12 @@ class PatientClient(ChatCompletionClient):
     def _count(self, result: CreateResult, messages: Sequence[LLMMessage]) -> None:
         used, self._patience.lost = result.usage, False
         if not used.prompt_tokens:
-            size = sum(len(str(message.content)) for message in messages)
-            used = RequestUsage(size // CHARACTERS_A_TOKEN, len(str(result.content)) // CHARACTERS_A_TOKEN)
+            used = RequestUsage(_tokens(messages), len(str(result.content)) // CHARACTERS_A_TOKEN)
         self.calls += 1
         self.cut_off = result.finish_reason == "length"
+        self._spend(used)
+
+    def _spend(self, used: RequestUsage) -> None:
         self._spent = RequestUsage(
             self._spent.prompt_tokens + used.prompt_tokens, self._spent.completion_tokens + used.completion_tokens
         )
@@ -161,6 +184,10 @@ class PatientClient(ChatCompletionClient):
     @property
     def model_info(self) -> ModelInfo:
         return self._inner.model_info
+
+
+def _tokens(messages: Sequence[LLMMessage]) -> int:
+    return sum(len(str(message.content)) for message in messages) // CHARACTERS_A_TOKEN
 
 
 def _readable(message: LLMMessage) -> LLMMessage:

@@ -1,16 +1,42 @@
 """Anthropic's Messages API in front of a script that knows OpenAI's form of a conversation.
 
 https://docs.anthropic.com/en/api/messages: tool calls are `tool_use` blocks, their results `tool_result` blocks of a
-user's message.
+user's message. The model always thinks, as claude-opus-5-5 does
+(https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5): a reply with calls begins with a signed block
+without text, and goes back with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 PATH = "/messages"
 _STOP = {"tool_calls": "tool_use", "length": "max_tokens", "stop": "end_turn"}
+
+
+def refused(body: dict[str, Any]) -> str | None:
+    """Why the API answers 400 to it, if it does."""
+    if body.get("temperature", 1) != 1 or (body.get("tool_choice") or {}).get("type", "auto") not in ("auto", "none"):
+        return "this model takes neither another temperature nor a tool_choice that forces it"
+    for number, message in enumerate(body["messages"]):
+        content, where = message["content"], f"messages.{number}"
+        if not content:
+            return f"{where}: all messages must have non-empty content"
+        if isinstance(content, str):
+            continue
+        if any(block["type"] == "text" and not block["text"].strip() for block in content):
+            return f"{where}: text content blocks must be non-empty"
+        calls = [block["id"] for block in content if block["type"] == "tool_use"]
+        if calls and content[0] != _thinking(calls):
+            return f"{where}: thinking blocks in the latest assistant message cannot be modified or left out"
+    return None
+
+
+def _thinking(calls: list[str]) -> dict[str, Any]:
+    signature = hashlib.sha256(" ".join(calls).encode()).hexdigest()
+    return {"type": "thinking", "thinking": "", "signature": signature}
 
 
 def request(body: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +101,8 @@ def reply(completion: dict[str, Any], written: int = 0, read: int = 0) -> dict[s
         except ValueError:
             given = {"unreadable": arguments}
         content.append({"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": given})
+    if calls := [block["id"] for block in content if block["type"] == "tool_use"]:
+        content.insert(0, _thinking(calls))
     usage = completion["usage"]
     prompt = usage["prompt_tokens"]
     written, read = min(written, prompt), min(read, prompt)

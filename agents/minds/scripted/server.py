@@ -23,13 +23,16 @@ CHARACTERS_A_TOKEN = 4
 class ScriptedServer:
     """Serves while it is entered. `seen` holds every conversation that it was asked to go on with."""
 
-    def __init__(self, script: Script, faults: Faults | None = None, port: int = 0) -> None:
-        self.script, self.faults = script, faults or Faults()
+    def __init__(self, script: Script, faults: Faults | None = None, port: int = 0, *, reasons: bool = False) -> None:
+        """`reasons`: as gpt-5.5 does unasked, which its chat completions do not take beside tools."""
+        self.script, self.faults, self.reasons = script, faults or Faults(), reasons
         self.seen: list[Conversation] = []
         self.billed: list[int] = []
         """Tokens of each, prompt and reply together."""
         self.cached: list[int] = []
         """Tokens that Anthropic's API has read from its cache, for each request that wanted it to."""
+        self.headers: list[dict[str, str]] = []
+        """Of each request, faults included; names in lower case."""
         self._kept: set[str] = set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
@@ -48,6 +51,15 @@ class ScriptedServer:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def refused(self, body: dict[str, Any]) -> str | None:
+        """Why OpenAI answers 400 to it, if it does."""
+        if not self.reasons or not body.get("tools") or body.get("reasoning_effort") == "none":
+            return None
+        return (
+            f"Function tools with reasoning_effort are not supported for {body.get('model')} in /v1/chat/completions. "
+            "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
+        )
 
     def cache(self, kept: object) -> tuple[int, int]:
         """(written, read) tokens of what a request wants to be kept."""
@@ -132,13 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        self.owner.headers.append({name.lower(): value for name, value in self.headers.items()})
         claude = self.path.partition("?")[0].endswith(anthropic.PATH)
         if not claude and not self.path.endswith("/chat/completions"):
             return self._send(404, _error("not_found", f"no {self.path} here"))
         fault = self.owner.faults.next()
         if fault == "rate_limit":
-            told = {"Retry-After": f"{self.owner.faults.retry_after:g}"}
-            return self._send(429, _error("rate_limit_exceeded", "Rate limit reached"), told)
+            later = {"Retry-After": f"{self.owner.faults.retry_after:g}"}
+            return self._send(429, _error("rate_limit_exceeded", "Rate limit reached"), later)
         if fault == "server_error":
             return self._send(500, _error("server_error", "The server had an error"))
         if fault == "overflow":
@@ -148,12 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self._raw(200, b"<html><body>Bad gateway</body></html>", "text/html")
         if fault == "wrong_json":
             return self._send(200, {"detail": ["this", "is", "no", "completion"]})
+        told = anthropic.refused(body) if claude else self.owner.refused(body)
+        if told is not None:
+            return self._send(400, _error("invalid_request_error", told))
         if fault == "slow":
             time.sleep(self.owner.faults.slow_seconds)
-        told = self.owner.completion(anthropic.request(body) if claude else body, fault, prompt_tokens(body))
+        reply = self.owner.completion(anthropic.request(body) if claude else body, fault, prompt_tokens(body))
         if claude:
-            told = anthropic.reply(told, *self.owner.cache(anthropic.kept(body)))
-        return self._send(200, told, cut=fault == "cut")
+            reply = anthropic.reply(reply, *self.owner.cache(anthropic.kept(body)))
+        return self._send(200, reply, cut=fault == "cut")
 
     def _send(
         self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None, cut: bool = False

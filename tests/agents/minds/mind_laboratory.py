@@ -71,6 +71,7 @@ async def laboratory(
     limits: Limits | None = None,
     require: bool = False,
     provider: str = "vllm",
+    reasons: bool = False,
 ) -> AsyncIterator[Laboratory]:
     """A mind behind a real client and a real server; retries wait a hundredth of what they would."""
     monkeypatch.setattr(patient, "FIRST_WAIT", 0.01)
@@ -84,8 +85,10 @@ async def laboratory(
         forms={Tell: form},
         tools=tuple(tools),
     )
-    with ScriptedServer(script, faults) as server:
+    with ScriptedServer(script, faults, reasons=reasons) as server:
         monkeypatch.setenv("VLLM_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
         monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
         model = Model(PROVIDERS[provider], "scripted")

@@ -210,19 +210,3 @@ async def test_a_request_too_long_for_the_model_is_shortened(monkeypatch: pytest
         assert await lab.ask("brief " + "x" * 50_000 + " what now?") == "fine"
         question = lab.server.seen[-1].question
         assert len(question) < 8_200 and question.startswith("brief") and question.endswith("what now?")
-
-
-@pytest.mark.parametrize("fault", [None, "rate_limit", "server_error", "cut", "wrong_json", "empty", "unknown_tool"])
-async def test_anthropics_own_client_works_as_well(monkeypatch: pytest.MonkeyPatch, fault: Fault | None) -> None:
-    async def look(given: Nothing, desk: Desk) -> str:
-        return "seen"
-
-    def script(talk: Conversation) -> Call:
-        return Call("submit", {"text": "seen"}) if "seen" in talk.results else Call("look")
-
-    tools = [Tool("look", "Looks.", Nothing, look)]
-    faults = Faults(ordered=[fault, None])
-    async with laboratory(monkeypatch, script, faults, tools=tools, provider="anthropic") as lab:
-        assert await lab.ask() == "seen"
-        assert not lab.heard(Fallback) and lab.heard(Thought)[0].prompt_tokens > 0
-        assert lab.server.seen[-1].system == "You are tested."

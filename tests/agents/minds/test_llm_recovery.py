@@ -183,13 +183,3 @@ def test_the_time_of_a_role_adds_up_over_its_turns_and_counts_once_for_two_at_a_
         assert limit.seconds_left() == 10
         clock.now += 11
         limit.check()
-
-
-async def test_anthropic_keeps_what_stands_first_and_what_it_keeps_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def script(talk: Conversation) -> Call:
-        return Call("read", {"number": 1}) if not talk.results else Call("submit", {"text": "read"})
-
-    async with laboratory(monkeypatch, script, tools=[READ], provider="anthropic") as lab:
-        assert [await lab.ask("one"), await lab.ask("another")] == ["read", "read"]
-        assert [bool(read) for read in lab.server.cached] == [False, True, True, True]
-        assert sum(t.prompt_tokens + t.completion_tokens for t in lab.heard(Thought)) == sum(lab.server.billed)
