@@ -16,6 +16,11 @@ from protocol.errors import BadInput
 PLAYBOOK = "playbook"
 DEFAULT = "default"
 MODEL_VARIABLE = "POSTDOCS_MODEL"
+OLLAMA_HOST, OLLAMA_PORT = "OLLAMA_HOST", 11434
+"""Where Ollama's server listens, as its users set it: a port is added to what has neither port nor scheme, and no host
+is this machine (`Host` in envconfig/config.go, https://github.com/ollama/ollama)."""
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}
+"""Hosts that a server listens at and that nobody can ask → this machine's, which is one of those meant."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,28 @@ class Provider:
     needs_key: bool = True
     first_choice: str | None = None
     """Its model when there is a key and nothing else was said."""
+
+    def address(self, environment: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
+        """Where its API is, and the variable that says so, if one does. A host without a path is taken as the
+        OpenAI-compatible `/v1` of it."""
+        variable = next((name for name in self.url_variables if environment.get(name)), None)
+        if variable is None:
+            return self.url, None
+        url = _whole(environment[variable], OLLAMA_PORT if variable == OLLAMA_HOST else None)
+        bare = re.fullmatch(r"\w+://[^/]+/?", url) is not None
+        return url.rstrip("/") + "/v1" if bare and self.name != "anthropic" else url, variable
+
+
+def _whole(given: str, port: int | None) -> str:
+    """An address as somebody wrote it, with its scheme and a host that can be asked; `port` where it has no scheme and
+    no port."""
+    scheme, said, rest = given.strip().rpartition("://")
+    place, slash, path = rest.partition("/")
+    place = f"[{place}]" if re.fullmatch(r"[\da-f]*:[\da-f]*:[\da-f:]*", place) else place  # an IPv6 address
+    name, _, number = place.rpartition(":") if re.search(r":\d*$", place) else (place, "", "")
+    if not said and not number and port is not None:
+        number = str(port)
+    return f"{scheme or 'http'}://{_EVERYWHERE.get(name, name)}{number and ':' + number}{slash}{path}"
 
 
 PROVIDERS = {
@@ -77,13 +104,8 @@ class Model:
         return f"{self.provider.name}/{self.name}"
 
     def url(self, environment: Mapping[str, str] = os.environ) -> str:
-        """Where it is asked. A host without a path is taken as the OpenAI-compatible `/v1` of it."""
-        given = next((environment[name] for name in self.provider.url_variables if environment.get(name)), None)
-        if given is None:
-            return self.provider.url
-        url = given if "://" in given else f"http://{given}"
-        bare = re.fullmatch(r"\w+://[^/]+/?", url) is not None
-        return url.rstrip("/") + "/v1" if bare and self.provider.name != "anthropic" else url
+        """Where it is asked."""
+        return self.provider.address(environment)[0]
 
     def key(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """Its key, if there is one. Raises `BadInput` where it cannot do without."""

@@ -29,7 +29,6 @@ OPTIONAL = {
     "agents": ("autogen-agentchat", "datasketch", "huggingface_hub", "numpy", "optuna", "scipy"),
     "train": ("torch", "transformers", "trl", "peft", "accelerate", "datasets"),
 }
-MODEL_KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "HF_TOKEN")
 DISK_GB, MEMORY_GB = 1.0, 2.0
 """Below these the demo itself does not fit."""
 
@@ -46,12 +45,19 @@ def all_checks(runs_dir: Path) -> list[Finding]:
 
 
 def online_checks() -> list[Finding]:
-    """The services that the roles' tools ask, tried out. The crew can do without any of them."""
+    """The services that the roles' tools ask, and the model that a run would have, tried out. The crew can do without
+    any of them."""
     try:
+        from services.cli.model_check import model_check
         from tools.online import checks
     except ImportError as error:
         return [Finding("online", "missing", f"no {error.name} here: pip install 'postdocs[agents]'")]
-    return [Finding(*check) for check in asyncio.run(checks())]
+
+    async def both() -> list[Finding]:
+        services, model = await asyncio.gather(checks(), model_check())
+        return [*(Finding(*check) for check in services), *([Finding(*model)] if model else [])]
+
+    return asyncio.run(both())
 
 
 def _python() -> Finding:
@@ -167,10 +173,20 @@ def _backends() -> Finding:
 
 
 def _models() -> Finding:
-    """Only names: a key is never printed."""
-    named = [name for name in MODEL_KEYS if os.environ.get(name)]
-    told = f"set: {', '.join(named)}" if named else "no key is set; the playbook needs none"
-    return Finding("models", "ok", told)
+    """The mind that a run would have, and what says so. Only names of keys: a key is never printed."""
+    from agents.minds import choice
+    from protocol.errors import BadInput, without_userinfo
+
+    addresses = [(provider.name, *provider.address()) for provider in choice.PROVIDERS.values()]
+    keys = (variable for provider in choice.PROVIDERS.values() for variable in provider.key_variables)
+    set_up = [f"{name} at {without_userinfo(url)} ({variable})" for name, url, variable in addresses if variable]
+    set_up += [f"{variable} is set" for variable in keys if os.environ.get(variable)]
+    told = "; ".join(set_up) or "no key and no address is set; the playbook needs none"
+    try:
+        minds = choice.choose([], ())
+    except BadInput as error:
+        return Finding("models", "failed", f"{choice.MODEL_VARIABLE}: {error}")
+    return Finding("models", "ok", f"without --model a run has {choice.told(minds)} ({told})")
 
 
 def _mcp() -> Finding:

@@ -15,11 +15,14 @@ _MARKS = {"ok": "✓", "missing": "–", "failed": "✗"}
 def command(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     online: Annotated[
-        bool, typer.Option("--online", help="Try the services that the roles' tools ask, too: papers, Hub, web, code.")
+        bool,
+        typer.Option(
+            "--online", help="Try the model, and the services that the roles' tools ask: papers, Hub, web, code."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the set-up: packages, bus, device, disk, memory, sandbox, models; with --online the tools' services."""
+    """Check the set-up: packages, bus, device, disk, memory, sandbox, models; --online: model and services."""
     from services.cli.checks import all_checks, online_checks
     from services.cli.screen import console, print_json
 

@@ -64,6 +64,32 @@ def test_addresses_come_from_the_usual_variables() -> None:
     assert anthropic.url({"ANTHROPIC_BASE_URL": "http://localhost:9"}) == "http://localhost:9"
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        ("127.0.0.1", "http://127.0.0.1:11434/v1"),
+        ("gpu-box", "http://gpu-box:11434/v1"),
+        ("0.0.0.0:11435", "http://127.0.0.1:11435/v1"),
+        (":11435", "http://127.0.0.1:11435/v1"),
+        ("::", "http://[::1]:11434/v1"),
+        ("[::]:80", "http://[::1]:80/v1"),
+        ("http://0.0.0.0:11434", "http://127.0.0.1:11434/v1"),
+        ("http://gpu-box", "http://gpu-box/v1"),
+        ("gpu-box/api/v1", "http://gpu-box:11434/api/v1"),
+    ],
+)
+def test_ollamas_host_is_read_as_ollama_reads_it_and_can_be_asked(host: str, url: str) -> None:
+    ollama = choice.parse("ollama/q")
+    assert ollama and ollama.url({"OLLAMA_HOST": host}) == url
+
+
+def test_only_ollamas_own_variable_means_its_port() -> None:
+    ollama, vllm = choice.parse("ollama/q"), choice.parse("vllm/q")
+    assert ollama and ollama.url({"OLLAMA_BASE_URL": "gpu-box"}) == "http://gpu-box/v1"
+    assert vllm and vllm.url({"VLLM_BASE_URL": "0.0.0.0:8000"}) == "http://127.0.0.1:8000/v1"
+
+
 def test_prices_have_a_source_and_can_be_overridden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opus = choice.parse("anthropic/claude-opus-5-5-20260901")
     assert opus
