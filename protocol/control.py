@@ -95,6 +95,8 @@ class RunEnded(Message):
     busy: float
     """Share of the time between the first job's start and the report in which a job trained or was scored."""
     final_model: str
+    fork_of: str | None = None
+    """The run that this one was forked from, which has the same test split."""
 
     def headline(self) -> str:
         return f"{self.outcome.replace('_', ' ')}: ships {self.candidate}, test {self.test}, floor {self.floor}"

@@ -14,6 +14,7 @@ from protocol.data import DataPlan, SourceProfile
 from protocol.ledger import Ledger
 from protocol.score import Score
 from services.report.facts import checks, compared, dev_score, is_floor, noise, recipe, test_score, verdict_on, winner
+from services.report.forked import parent, read_how_often, same_split
 from services.report.markdown import code, text
 
 HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*")
@@ -87,7 +88,7 @@ def _scores(ledger: Ledger, name: str) -> list[str]:
         if not is_floor(ledger, name):
             rows += [("floor", "test", test_score(ledger, floor.candidate))]
     rows += [(name, "dev", dev_score(ledger, name))] if not is_floor(ledger, name) else []
-    rows += [(name, "test (sealed, read once)", test_score(ledger, name))]
+    rows += [(name, f"test (sealed, {read_how_often(parent(ledger))})", test_score(ledger, name))]
     lines = ["## Result", ""]
     shown = [(who, split, str(score), str(score.n)) for who, split, score in rows if score]
     lines += _table(("", "split", "score [95 % interval]", "items"), shown)
@@ -159,6 +160,8 @@ def _limits(ledger: Ledger, name: str) -> list[str]:
         lines.append(
             f"- Dev was looked at {len(ledger.scored)} times to choose it, so its dev score is a little too good."
         )
+    if parent(ledger):
+        lines.append(f"- {text(same_split(ledger))}")
     test = test_score(ledger, name)
     if test:
         lines.append(f"- {test.n} test items settle the score to ±{(test.high - test.low) / 2:.3f} and no closer.")

@@ -36,6 +36,7 @@ def _ended(context: CrewContext) -> RunEnded:
         seconds=context.clock.spent(ledger),
         busy=ledger.busy_share(context.clock.now()),
         final_model=f"{told.folder}/final_model",
+        fork_of=told.fork.parent if told.fork else None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.control import RunEnded
 from services.cli.dialogue import clock
+from services.report.forked import read_how_often
 
 MET = 0
 NOT_MET = 3
@@ -20,7 +21,8 @@ def exit_code(ended: RunEnded) -> int:
 
 
 def as_json(run: str, ended: RunEnded) -> dict[str, Any]:
-    """The figures of a run. `interval` is the 95 % interval of `test`; `target_met` is null without a target."""
+    """The figures of a run. `interval` is the 95 % interval of `test`; `target_met` is null without a target.
+    `fork_of`: the run that it was forked from, whose test split it has; else null."""
     return {
         "run": run,
         "outcome": ended.outcome,
@@ -38,6 +40,7 @@ def as_json(run: str, ended: RunEnded) -> dict[str, Any]:
         "seconds": round(ended.seconds, 3),
         "busy": round(ended.busy, 4),
         "final_model": ended.final_model,
+        "fork_of": ended.fork_of,
     }
 
 
@@ -50,7 +53,7 @@ def told(run: str, ended: RunEnded) -> list[tuple[str, str]]:
         ("ships", ended.candidate),
         ("floor", f"{ended.floor}  dev"),
         ("dev", f"{ended.dev}"),
-        ("test", f"{ended.test}  sealed, read once, n={ended.test.n}"),
+        ("test", f"{ended.test}  sealed, {read_how_often(ended.fork_of)}, n={ended.test.n}"),
         ("experiments", counts),
         ("device busy", f"{100 * ended.busy:.0f} %"),
         ("wall time", f"{clock(ended.seconds)} ({ended.seconds:.0f} s)"),

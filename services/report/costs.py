@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from protocol.ledger import Ledger
 from protocol.origin import Key
 from protocol.spending import Spent, total
 from services.report.facts import percent
-from services.report.over_time import device
+from services.report.forked import parent, pauses
+from services.report.over_time import device, minutes
 from services.report.page import Block, Cell, Paragraph, Section, table
 from services.report.sources import Sources
 
@@ -41,7 +40,8 @@ def _minds(ledger: Ledger, sources: Sources) -> list[Block]:
         "US dollars",
         "answered by the playbook instead",
     )
-    return [Paragraph(("What the language models behind the roles took:",)), table(head, rows)]
+    also = f" (up to the fork in {parent(ledger)})" if parent(ledger) else ""
+    return [Paragraph((f"What the language models behind the roles took{also}:",)), table(head, rows)]
 
 
 def _mind(name: str, spent: Spent, sources: Sources) -> tuple[Cell, ...]:
@@ -60,7 +60,7 @@ def _time(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
     scoring = sum(scored.seconds for scored in scores)
     until = ledger.sessions[-1][1] if ledger.sessions else 0.0
     ended = ledger.ended
-    wall = f"{ended.seconds if ended else ledger.spent():.0f} s of work{_interrupted(ledger)}"
+    wall = f"{ended.seconds if ended else ledger.spent():.0f} s of work{_stopped(ledger)}"
     jobs: list[Key] = [("job_end", name) for name, entry in ledger.entries.items() if entry.seconds]
     scored: list[Key] = [("scored", name) for name in ledger.scored] + [("tested", name) for name in ledger.tests]
     busy = percent(ended.busy if ended else ledger.busy_share(until))
@@ -76,12 +76,15 @@ def _time(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _interrupted(ledger: Ledger) -> str:
-    gaps = [begun - ended for (_, ended), (begun, _) in pairwise(ledger.sessions)]
-    if not gaps:
-        return ""
-    times = "once" if len(gaps) == 1 else f"{len(gaps)} times"
-    return f"; interrupted {times}, for {sum(gaps):.0f} s that do not count"
+def _stopped(ledger: Ledger) -> str:
+    """Which of its time was another run's, and in which it was dead."""
+    stops = pauses(ledger)
+    told = [f"; the first {60 * minutes(ledger, stop.at):.0f} s in {parent(ledger)}" for stop in stops if stop.forked]
+    gaps = [stop.seconds for stop in stops if not stop.forked]
+    if gaps:
+        times = "once" if len(gaps) == 1 else f"{len(gaps)} times"
+        told.append(f"; interrupted {times}, for {sum(gaps):.0f} s that do not count")
+    return "".join(told)
 
 
 def _rent(ledger: Ledger, sources: Sources) -> list[tuple[Cell, ...]]:

@@ -9,6 +9,7 @@ from protocol.critique import Verdict
 from protocol.experiment import Entry, Experiment
 from protocol.ledger import Ledger
 from protocol.score import PairedTest, Score, Scored, UnpairedTest
+from services.report.forked import parent, read_how_often
 
 RUNNERS_UP = 3
 STRATEGIES = {
@@ -169,7 +170,7 @@ def _score_line(ledger: Ledger, name: str) -> list[str]:
     if dev and not is_floor(ledger, name):
         parts.append(f"{name} {dev} on dev")
     if name in ledger.tests:
-        parts.append(f"{ledger.tests[name].score} on the sealed test split, read once")
+        parts.append(f"{ledger.tests[name].score} on the sealed test split, {read_how_often(parent(ledger))}")
     return ["Scores: " + "; ".join(parts) + "."] if parts else []
 
 

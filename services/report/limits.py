@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocol.ledger import Ledger
 from services.report.facts import repeats, test_score, winner
+from services.report.forked import parent, same_split
 from services.report.page import Block, Bullets, Commands, Item, Paragraph, Section, Spans
 from services.report.sources import Sources
 
@@ -18,10 +19,12 @@ def limits(ledger: Ledger, sources: Sources) -> Section:
             (
                 "Dev was looked at ",
                 sources.figure(f"{looks} times", how="number of candidates scored on dev"),
-                " to choose the winner, so its dev score is a little too good; the test score is not, "
-                "it was read once.",
+                " to choose the winner, so its dev score is a little too good"
+                + ("." if parent(ledger) else "; the test score is not, it was read once."),
             )
         )
+    if parent(ledger):
+        found.append((same_split(ledger),))
     if ledger.plan:
         unknown = [p.name for p in ledger.plan.profiles if p.label_noise is None and not p.error]
         if unknown:

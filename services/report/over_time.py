@@ -7,6 +7,7 @@ from typing import Literal
 
 from protocol.ledger import Ledger
 from services.report.facts import is_floor, is_trial
+from services.report.forked import pauses
 from services.report.page import Bar, Cell, Chart, Mark, Paragraph, Section, Table, Timeline, table
 from services.report.sources import Sources
 
@@ -19,12 +20,12 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
     levels = [("floor: the untouched base model", ledger.floor.score.value)] if ledger.floor else []
     if ledger.brief and ledger.brief.task.target is not None:
         levels.append(("target", ledger.brief.task.target))
-    last, interrupted = found[-1], ledger.sessions[:-1]
+    last, dead = found[-1], pauses(ledger)
     told = (
         f"{len(found)} candidates were scored on dev in {last.minutes:.1f} minutes; "
         f"the best of them got {max(mark.value for mark in found):.3f}. "
         + ", ".join(f"{name}: {value:.3f}" for name, value in levels)
-        + "".join(f"; interrupted at minute {minutes(ledger, at):.1f}" for _, at in interrupted)
+        + "".join(f"; {pause.word} at minute {minutes(ledger, pause.at):.1f}" for pause in dead)
     )
     chart = Chart(
         "Dev score of each candidate, with its 95 % interval",
@@ -33,13 +34,13 @@ def over_time(ledger: Ledger, sources: Sources) -> Section | None:
         over_time=True,
         ships=tuple(ships(ledger)),
         lines=tuple(levels),
-        breaks=tuple(minutes(ledger, last) for _, last in ledger.sessions[:-1]),
+        breaks=tuple((minutes(ledger, pause.at), pause.word) for pause in dead),
     )
     explained = Paragraph(
         (
             "Each point is a candidate, scored on the dev split; the step line is the score of what stands in ",
             "final_model/ at that moment, which only ever changes to what the gate admitted.",
-            " At the dotted line the run was interrupted; it went on from its journal." if interrupted else "",
+            " At a dotted line the run stopped; it went on from its journal." if dead else "",
         )
     )
     return Section("The score over time", (explained, chart, _table(ledger, found, sources)))

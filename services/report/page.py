@@ -118,8 +118,8 @@ class Chart:
     """(minutes, score) from which on so much ships."""
     lines: tuple[tuple[str, float], ...] = ()
     """Levels across the chart: the floor, the target."""
-    breaks: tuple[float, ...] = ()
-    """Minutes at which the run was interrupted."""
+    breaks: tuple[tuple[float, str], ...] = ()
+    """(minutes, why) at which the run stopped, to go on later."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def question(ledger: Ledger, sources: Sources) -> Section | None:
             ("dev split, to choose by", _split(sources.figure(f"{held.dev_rows} rows", ready), held.dev_sha256))
         )
         test = sources.figure(f"{held.test_rows} rows", ready)
-        rows.append(("test split, sealed, read once at the end", _split(test, held.test_sha256)))
+        rows.append(("test split, sealed, read at the end", _split(test, held.test_sha256)))
     minds = [mind for mind in ledger.brief.models if not mind.endswith("=playbook")]
     rows += [("minds of the crew", ", ".join(minds) or "playbook: rules written down, no language model")]
     rows += [("the user said", text) for text in ledger.tells]

@@ -128,10 +128,10 @@ def _over_time(chart: Chart, id: str) -> str:
         else _text(LEFT + 6, y(value) - 6, f"{name} {value:.3f}", kind="tick")
         for name, value in chart.lines
     ]
-    for minute in chart.breaks:
+    for minute, why in chart.breaks:
         drawn += [
             _line(x(minute), top, x(minute), bottom, "break"),
-            _text(x(minute) + 6, top + 10, "interrupted", kind="tick"),
+            _text(x(minute) + 6, top + 10, why, kind="tick"),
         ]
     if chart.ships:
         drawn.append(f'<path d="{_steps([(x(m), y(v)) for m, v in chart.ships], x(end))}" class="ships"/>')

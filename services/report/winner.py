@@ -23,6 +23,8 @@ from services.report.facts import (
     verdict_on,
     winner,
 )
+from services.report.forked import parent, pauses, read_how_often
+from services.report.over_time import minutes
 from services.report.page import (
     Block,
     Bullets,
@@ -86,7 +88,7 @@ def _verdict(ledger: Ledger, name: str, sources: Sources) -> Verdict:
         told += [
             f"{_who(ledger, name, first=True)} scores ",
             sources.figure(f"{test.value:.3f}", ("tested", name), ("run_ended", "")),
-            f" on {test.n} test items that nobody had looked at before{_right(ledger, test)}",
+            f" on {test.n} {_items(ledger, test)}",
         ]
     elif dev:
         told += [
@@ -115,10 +117,17 @@ def _goal(ledger: Ledger) -> list[Block]:
 
 def _whence(ledger: Ledger) -> Paragraph:
     """What this is, for who was not there."""
-    began = [f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M} UTC" for begun, _ in ledger.sessions[:1]]
-    crew = "A run of postdocs, a crew of research agents that post-trains language models"
-    told = ", begun on ".join([crew, *began])
+    told = "A run of postdocs, a crew of research agents that post-trains language models"
+    told += "".join(f", begun on {_date(begun)}" for begun, _ in ledger.sessions[:1])
+    for pause in pauses(ledger):
+        if pause.forked:
+            told += f", forked from {parent(ledger)} on {_date(pause.at + pause.seconds)}: up to minute "
+            told += f"{minutes(ledger, pause.at):.1f} it is that run's work"
     return Paragraph((f"{told}. Figures are links to the message in the run's journal that they come from.",))
+
+
+def _date(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _who(ledger: Ledger, name: str, first: bool = False) -> str:
@@ -127,6 +136,14 @@ def _who(ledger: Ledger, name: str, first: bool = False) -> str:
         return f"{'The' if first else 'the'} untouched base model"
     entry = ledger.entries.get(name)
     return f"{name}, made by {strategy(entry)}," if entry else name
+
+
+def _items(ledger: Ledger, test: Score) -> str:
+    """What it was tested on, and how much of it was right."""
+    came, right = parent(ledger), _right(ledger, test)
+    if came is None:
+        return f"test items that nobody had looked at before{right}"
+    return f"sealed test items{right}, {read_how_often(came)}"
 
 
 def _right(ledger: Ledger, score: Score) -> str:
@@ -186,7 +203,8 @@ def _scores(ledger: Ledger, name: str, sources: Sources) -> list[tuple[Cell, ...
         rows.append((name, "dev", sources.figure(dev, ("scored", name)), str(dev.n)))
     if test:
         figure = sources.figure(test, ("tested", name), ("run_ended", ""))
-        rows.append((Strong(name), "test (sealed, read once)", figure, str(test.n)))
+        split = f"test (sealed, {read_how_often(parent(ledger))})"
+        rows.append((Strong(name), split, figure, str(test.n)))
     return rows
 
 

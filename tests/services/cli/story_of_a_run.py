@@ -204,14 +204,14 @@ def experiments(told: Told) -> None:
     told.say("user", control.Tell(text="try a longer warm-up [if you can]"))
 
 
-def ending(told: Told, folder: Path) -> control.RunEnded:
+def ending(told: Told, folder: Path, fork_of: str | None = None) -> control.RunEnded:
     """The sealed test, read once, and the end."""
     told.say("scorer", scored("e3", 0.871, split="test"))
     told.say("scorer", bundle.Bundled(candidate="e3", path=str(folder / "bundle"), steps=2, bytes=5_000_000))
     ended = control.RunEnded(
         outcome="target_met", candidate="e3", floor=value(0.02), dev=value(0.88), test=value(0.871, 1000), target=0.85,
         experiments=4, killed=1, promoted=2, failed=0, seconds=told.seconds, busy=0.91,
-        final_model=str(folder / "final_model"),
+        final_model=str(folder / "final_model"), fork_of=fork_of,
     )  # fmt: skip
     told.say("crew", ended)
     return ended

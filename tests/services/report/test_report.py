@@ -11,7 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from protocol.brief import Brief, Fork
+from protocol.envelope import Envelope
 from protocol.ledger import Ledger
+from services.cli.ending import told as summary
+from services.model_card import card
 from services.report.experiments import tree
 from services.report.facts import why_it_won
 from services.report.html import page as as_html
@@ -19,13 +23,14 @@ from services.report.markdown import page as as_markdown
 from services.report.plain import sparkline
 from services.report.write import page, write_report
 from services.run_folder import RunFolder
+from services.studio.fork import retold
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "cli"))
 from story_of_a_run import TASK, Told, ending, experiments, opening, scored, trial, whole_story
 
 from protocol import control, experiment, job, research
-from protocol.brief import Brief
 
+DAY = 86400.0
 VOID = {"meta", "br"}
 EVIL = (
     '<img src=x onerror=alert(1)> <script>alert(2)</script> "quoted" \'\x1b[31m '
@@ -254,6 +259,38 @@ def test_an_interruption_is_told_and_drawn(tmp_path: Path) -> None:
     assert "s of work; interrupted once, for 100 s that do not count" in html
     assert "interrupted at minute 0.1" in html and html.count('class="break"') == 1
     assert 'class="break"' not in as_html(page(Ledger(whole_story(tmp_path)), "r", "m"))
+
+
+def forked_story(folder: Path) -> list[Envelope]:
+    """Of a fork, made a day later, of a run that had ended: as `services/studio/fork.py` has it retold."""
+    told, kept = Told("parent"), RunFolder(folder / "fork")
+    opening(told, folder / "parent")
+    whole, origin = list(told.envelopes), Fork(parent="parent", sequence=99, root="parent")
+    told.envelopes = []
+    told.seconds += DAY
+    told.say("user", whole[0].data.model_copy(update={"fork": origin}))
+    told.envelopes += retold(whole, RunFolder(folder / "parent"), kept)
+    told.say("crew", control.RunStarted(session=1, at=told.at + 1, pid=2, host="here"), 1)
+    experiments(told)
+    ending(told, kept.root, fork_of="parent")
+    return told.envelopes
+
+
+def test_a_fork_claims_no_untouched_test_split_and_no_interruption(tmp_path: Path) -> None:
+    ledger = Ledger(forked_story(tmp_path))
+    for told in (plain(as_markdown(page(ledger, "fork", "m"))), Page(as_html(page(ledger, "fork", "m"))).text):
+        for claim in ("nobody had looked", "read once", "interrupted"):
+            assert claim not in told, claim
+        assert "1000 sealed test items (871 right), perhaps read for parent or its other forks too" in told
+        assert "This is a fork of parent: the same test split is scored for that run" in told
+        assert "begun on 2026-03-01 12:00 UTC, forked from parent on 2026-03-02 12:00 UTC: up to minute 0.1" in told
+        assert "s of work; the first 7 s in parent" in told
+    assert "perhaps read for parent or its other forks too" in "\n".join(why_it_won(ledger))
+    assert "perhaps read for parent or its other forks too" in card(ledger, "fork", "me/dates")
+    assert "read once" not in card(ledger, "fork", "me/dates")
+    assert "forked at minute 0.1" in as_html(page(ledger, "fork", "m"))
+    assert ledger.ended is not None
+    assert "perhaps read for parent" in dict(summary("fork", ledger.ended))["test"]
 
 
 def test_what_machines_cost_by_the_hour_is_added_up(tmp_path: Path) -> None:
