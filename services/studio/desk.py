@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import defaultdict
 from pathlib import Path
 
 from protocol.brief import Choices
@@ -51,6 +52,8 @@ class Desk:
         self._service = Service(bus, DESK, handlers, about="starts, shows and forks the runs of Studio's graph")
         self._mark = json.dumps({"embedded": connection.pid is not None})
         self._sweep: asyncio.Task[None] | None = None
+        self._forking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Of each fork: a node that was begun again asks for it while it is still being copied."""
 
     async def __aenter__(self) -> Desk:
         self._runs_dir.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,8 @@ class Desk:
         assert isinstance(request, ForkRun)
         parent = self._folder(request.parent)
         self._folder(request.run)
-        await fork(self._bus, parent, request, self._mark)
+        async with self._forking[request.run]:
+            await fork(self._bus, parent, request, self._mark)
         return RunForked(run=request.run)
 
     def _folder(self, run: str) -> RunFolder:

@@ -6,8 +6,11 @@ again finds the answer.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import functools
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,12 +32,14 @@ _OWN = (Brief, StepTaken, Approval, ApprovalWanted, CancelRun, RunEnded)
 """What a fork says for itself, or does not say again."""
 FICLONE = 0x40049409
 """linux/fs.h"""
+BLOCK_BYTES = 1 << 20
 
 
 async def fork(bus: Bus, parent: RunFolder, request: ForkRun, mark: str) -> None:
     """Make the run; does nothing where it is there. `mark` goes into its `studio.json`.
 
-    Raises `BadInput` when the parent had not begun by then.
+    Whoever calls sees to it that nobody else makes the same run meanwhile. What takes long is done in a thread: models
+    are gigabytes. Raises `BadInput` when the parent had not begun by then.
     """
     folder = RunFolder(parent.root.parent / request.run)
     if folder.brief.exists():
@@ -44,12 +49,13 @@ async def fork(bus: Bus, parent: RunFolder, request: ForkRun, mark: str) -> None
     if brief is None:
         raise BadInput(f"{parent.id} had not begun at that moment: start a new run instead")
     mine = _brief(brief, parent, folder, request)
-    kept = [mine, *retold([envelope for at, envelope in said if at <= request.sequence], parent, folder)]
+    by_then = [envelope for at, envelope in said if at <= request.sequence]
+    kept = [mine, *await asyncio.to_thread(retold, by_then, parent, folder)]
     journal = Journal(bus, folder.id)
     await journal.create()
     for envelope in kept:
         await journal.append(envelope)
-    _copy_files(parent, folder, kept)
+    await _copied(parent, folder, kept)
     folder.studio.write_text(mark)
     assert isinstance(mine.data, Brief)
     draft = folder.brief.with_suffix(".draft")
@@ -102,7 +108,20 @@ def _job(envelope: Envelope) -> str | None:
     return said.job if isinstance(said, JobEvent | CancelJob) else None
 
 
-def _copy_files(parent: RunFolder, folder: RunFolder, kept: Sequence[Envelope]) -> None:
+class Abandoned(Exception):
+    """Nobody waits for this copy any more."""
+
+
+async def _copied(parent: RunFolder, folder: RunFolder, kept: Sequence[Envelope]) -> None:
+    """`_copy_files` in a thread, which stops soon where this is cancelled: its process is to end then."""
+    abandoned = threading.Event()
+    try:
+        await asyncio.to_thread(_copy_files, parent, folder, kept, abandoned)
+    finally:
+        abandoned.set()
+
+
+def _copy_files(parent: RunFolder, folder: RunFolder, kept: Sequence[Envelope], abandoned: threading.Event) -> None:
     """The data, the outcomes of what was scored, and the folders of the jobs that had ended."""
     folder.root.mkdir(parents=True, exist_ok=True)
     tested = any(isinstance(envelope.data, Scored) and envelope.data.split == "test" for envelope in kept)
@@ -110,10 +129,10 @@ def _copy_files(parent: RunFolder, folder: RunFolder, kept: Sequence[Envelope]) 
         shutil.copy2(parent.task, folder.task)
     for place, ignored in ((parent.data, ()), (parent.sealed, () if tested else (TEST_SCORE,)), (parent.given, ())):
         if place.is_dir():
-            _copy(place, folder.root / place.name, ignored)
+            _copy(place, folder.root / place.name, abandoned, ignored)
     for name in _job_folders(kept):
         if (parent.root / "jobs" / name).is_dir():
-            _copy(parent.root / "jobs" / name, folder.root / "jobs" / name)
+            _copy(parent.root / "jobs" / name, folder.root / "jobs" / name, abandoned)
 
 
 def _job_folders(kept: Sequence[Envelope]) -> Iterator[str]:
@@ -122,19 +141,24 @@ def _job_folders(kept: Sequence[Envelope]) -> Iterator[str]:
             yield Path(envelope.data.folder).name
 
 
-def _copy(source: Path, target: Path, ignored: tuple[str, ...] = ()) -> None:
-    shutil.copytree(
-        source, target, symlinks=True, ignore=shutil.ignore_patterns(*ignored), copy_function=_put, dirs_exist_ok=True
-    )
+def _copy(source: Path, target: Path, abandoned: threading.Event, ignored: tuple[str, ...] = ()) -> None:
+    """Copy a folder anew: what is there was left by a copy that was broken off, for a run without a brief is none."""
+    if target.exists():
+        shutil.rmtree(target)
+    ignore, put = shutil.ignore_patterns(*ignored), functools.partial(_put, abandoned)
+    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=put)
 
 
-def _put(source: str, target: str) -> str:
+def _put(abandoned: threading.Event, source: str, target: str) -> str:
     """A copy, which shares its blocks with the original where the file system can (ioctl_ficlone(2)): weights are
     large. Not a link: what ships must be one file under one name."""
     with open(source, "rb") as old, open(target, "wb") as new:  # noqa: PTH123 (as shutil gives them)
         try:
             fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
         except OSError:
-            shutil.copyfileobj(old, new, 1 << 20)
+            while block := old.read(BLOCK_BYTES):
+                if abandoned.is_set():
+                    raise Abandoned from None
+                new.write(block)
     shutil.copystat(source, target)
     return target
