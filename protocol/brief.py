@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from protocol.benchmark import Benchmark, has_own_items, kind_of, name_fault, settings_fault
@@ -83,6 +83,29 @@ class Budget(Part):
     """What single roles may spend of it."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
+_VERSIONS = r"(===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+"
+_REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._, -]+\])?\s*({_VERSIONS}(\s*,\s*{_VERSIONS})*)?"
+)
+"""A name with versions, of what pip can be told (https://packaging.python.org/en/latest/specifications/
+dependency-specifiers/): no option, path or URL, of which pip would build, and so run, what it found there."""
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the name of a host: write e.g. huggingface.co, without https://, port or path"
+        )
+    return value.lower()
+
+
+def _requirement(value: str) -> str:
+    if not _REQUIREMENT.fullmatch(value):
+        raise ValueError(f"{value!r} is not a package with versions: write e.g. bitsandbytes==0.48")
+    return value
+
+
 class Compute(Part):
     """What the jobs of a run need."""
 
@@ -95,8 +118,25 @@ class Compute(Part):
     """Memory that a job takes on each GPU, which it then may share; without it, it has its GPUs to itself."""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
     """Limit on a job's host memory."""
+    disk_gb: Annotated[float, Field(gt=0)] = 200.0
+    """Limit on what stands in a job's folder."""
     backend: Literal["auto", "local", "ray", "slurm", "hf_jobs"] = "auto"
     """What runs the jobs; `auto`: this machine where they fit, else what is set up."""
+    launch: Literal["auto", "python", "ddp", "fsdp"] = "auto"
+    """How a job of several GPUs is started: `ddp` and `fsdp` by `accelerate launch`, one process a GPU; `python`: as
+    one process. `auto`: by DDP, or FSDP where the model with its optimizer does not fit one GPU."""
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    """Of the run's jobs among those of others in the queue: 9 before 0."""
+    hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(max_length=32)] = ()
+    """What the jobs may reach in the internet, on ports 443 and 80; they have no network beside."""
+    requirements: Annotated[tuple[Annotated[str, AfterValidator(_requirement)], ...], Field(max_length=64)] = ()
+    """Packages that the jobs have beyond the executor's own, in an environment that is made once and kept."""
+
+    @model_validator(mode="after")
+    def _several_processes(self) -> Self:
+        if self.launch in ("ddp", "fsdp") and self.gpus == 1:  # without a GPU it is two processes, to try it out
+            raise ValueError(f"launch is {self.launch}, which starts one process a GPU, and gpus is 1: write 2 or more")
+        return self
 
 
 class Task(Part):

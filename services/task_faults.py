@@ -52,8 +52,15 @@ EXAMPLES: Mapping[str, str] = {
     "compute": "compute: {queue: default, gpus: 1}",
     "queue": "queue: default",
     "gpus": "gpus: 1",
+    "kind": "kind: h100",
+    "min_memory_gb": "min_memory_gb: 20",
     "memory_gb": "memory_gb: 16",
+    "disk_gb": "disk_gb: 200",
     "backend": "backend: auto",
+    "launch": "launch: auto",
+    "priority": "priority: 5",
+    "hosts": "hosts: [huggingface.co]",
+    "requirements": "requirements: [bitsandbytes==0.48]",
     "file": "file: train.jsonl",
     "dataset": "dataset: PolyAI/banking77",
     "split": "split: train",
@@ -280,7 +287,8 @@ def in_templates(root: yaml.Node, task: Task) -> Iterator[Fault]:
             yield Fault(line, f"{key} is {template[:60]!r}, {reason}: write e.g. {EXAMPLES[key]}")
     numbers: list[tuple[Loc, Any]] = [(("budget", key), value) for key, value in task.budget]
     numbers += [(("budget", "roles", role, key), value) for role, of in task.budget.roles.items() for key, value in of]
-    for loc, value in [*numbers, (("compute", "memory_gb"), task.compute.memory_gb)]:
+    numbers += [(("compute", key), value) for key, value in task.compute]
+    for loc, value in numbers:
         if isinstance(value, float) and not math.isfinite(value):
             yield Fault(line_of(root, loc), f"{spell(loc)} is not finite: write e.g. {EXAMPLES[str(loc[-1])]}")
 

@@ -10,6 +10,7 @@ import yaml
 from agents.engineer import metric_files
 from agents.engineer.fitted import fitted
 from agents.engineer.plan import Recipe, View
+from agents.engineer.processes import devices, launch_of, shared_out
 from protocol.experiment import Experiment
 from protocol.job import JobSpec, Needs
 
@@ -99,6 +100,7 @@ def needs(view: View) -> Needs:
         kind=compute.kind,
         min_memory_gb=compute.min_memory_gb,
         memory_gb=compute.memory_gb,
+        disk_gb=compute.disk_gb,
         backend=None if compute.backend == "auto" else compute.backend,
     )
 
@@ -113,7 +115,8 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
         task = view.request.task
         texts |= metric_files.metric_files(task.metric, Path(view.request.task_folder))
     head = f"# {experiment.id}: {experiment.hypothesis}\n"
-    config = fitted(view, config)
+    launch = launch_of(view, config)
+    config = fitted(view, shared_out(config, devices(view, launch)), launch)
     texts["config.yaml"] = head + yaml.safe_dump(config, sort_keys=False)
     return JobSpec(
         files=texts,
@@ -123,4 +126,7 @@ def job(view: View, experiment: Experiment, script: str, config: Recipe, with_me
         seconds=experiment.seconds,
         grace=GRACE_SECONDS + 2 * transfer_seconds(view),
         needs=needs(view),
+        launch=launch,
+        hosts=view.request.task.compute.hosts,
+        requirements=view.request.task.compute.requirements,
     )

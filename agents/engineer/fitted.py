@@ -9,12 +9,13 @@ from __future__ import annotations
 from agents.engineer.plan import Recipe, View
 from protocol.brief import Compute
 from protocol.errors import BadInput
+from protocol.job import Launch
 from tools.sizing import recipe
 from tools.sizing.fit import as_set_up
 from tools.sizing.gpus import GpuModel, gpu
 
 
-def fitted(view: View, config: Recipe) -> Recipe:
+def fitted(view: View, config: Recipe, launch: Launch = "python") -> Recipe:
     """The config with a smaller micro batch and as much more accumulation, as far as it has to be; as it was where it
     fits, where nothing is known, and where not even one example would."""
     compute, shape = view.request.task.compute, view.shape
@@ -23,7 +24,7 @@ def fitted(view: View, config: Recipe) -> Recipe:
         return config
     mixture = view.request.mixture
     training = recipe.training_of(config, mixture.prompt_tokens_max, compute.gpus)
-    setup = recipe.setup_of(config, compute.gpus)
+    setup = recipe.setup_of(config, compute.gpus, launch)
     for batch in (size for size in range(setup.micro_batch, 0, -1) if setup.micro_batch % size == 0):
         accumulation = setup.accumulation * setup.micro_batch // batch
         smaller = setup.model_copy(update={"micro_batch": batch, "accumulation": accumulation})

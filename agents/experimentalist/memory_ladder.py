@@ -36,7 +36,9 @@ def less_host_memory(proposal: Proposal, failure: JobFailed) -> Remedy:
     limit = proposal.job.needs.memory_gb
     allowed = f" than the {limit:g} GB that it is allowed" if limit is not None else " than the machine has"
     told = f"the batch is 1 and activations are checkpointed: it needs more host memory{allowed}, which is not taken"
-    return _less_a_step(proposal) or Remedy(f"{told} without asking: give it a larger `memory_gb`, or a smaller model")
+    return _less_a_step(proposal) or Remedy(
+        f"{told} without asking: give it a larger `compute.memory_gb`, or a smaller model"
+    )
 
 
 def _less_a_step(proposal: Proposal) -> Remedy | None:
@@ -103,7 +105,9 @@ def _fewer_loaders(proposal: Proposal) -> Remedy:
     config = config_of(proposal)
     loaders = int(number(config or {}, "dataloader_num_workers", 0) or 0)
     if not loaders:
-        return Remedy("host memory beside a GPU goes into loading weights and data: it needs a larger `memory_gb`")
+        return Remedy(
+            "host memory beside a GPU goes into loading weights and data: it needs a larger `compute.memory_gb`"
+        )
     return Remedy(
         f"{loaders} → {loaders // 2} processes that load data",
         with_config(proposal, {"dataloader_num_workers": loaders // 2}),

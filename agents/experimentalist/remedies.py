@@ -47,7 +47,9 @@ def fewer_checkpoints(proposal: Proposal, failure: JobFailed) -> Remedy:
     """For a full disk."""
     config = config_of(proposal)
     if config is None or config.get("save_total_limit") == 1 or config.get("save_strategy") == "no":
-        return Remedy("free some space, or give the job a larger `disk_gb`: it keeps no checkpoint that it could spare")
+        return Remedy(
+            "free some space, or give jobs a larger `compute.disk_gb`: it keeps no checkpoint that it could spare"
+        )
     return Remedy("only the last checkpoint is kept", with_config(proposal, {"save_total_limit": 1}))
 
 
@@ -78,8 +80,8 @@ ADVICE: dict[Category, str] = {
     "missing_column": "name the columns as the trainer expects them: `prompt` and `completion`, `text` or `messages`",
     "missing_file": "the path or repository is not there, or not among the job's `reads`",
     "gated_file": "ask for access on the model's page, and give the worker the token of an account that has it",
-    "network": "jobs have no network unless granted: add the host to `hosts`, or fetch the files before",
-    "import_error": "add the package to the job's `requirements`, or do without it",
+    "network": "jobs have no network unless granted: add the host to the task's `compute.hosts`, or fetch files before",
+    "import_error": "add the package to the task's `compute.requirements`, or do without it",
     "argument_error": "the library does not know this argument or value: compare with the documentation of its version",
     "syntax_error": "mend the script or the YAML at the line that is quoted",
     "tokenizer_error": "tokenizer and model do not belong together, or no padding token is set (`eos_token` will do)",

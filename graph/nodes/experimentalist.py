@@ -82,6 +82,7 @@ async def _submit(context: CrewContext, entry: Entry) -> None:
         folder=f"{told.folder}/jobs/{name}",  # of its own: a mended job begins anew
         spec=spec,
         attempt=entry.attempts,
+        priority=told.task.compute.priority,
         deadline=context.clock.verify_at(context.ledger),
         inputs=await _inputs(context, spec, name),
     )

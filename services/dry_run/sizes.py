@@ -6,7 +6,6 @@ Called with what the dry run knows of the device. Pure but for the scripts that 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import yaml
 
@@ -14,6 +13,7 @@ from agents.engineer.plan import StrategyPlan, View
 from agents.engineer.strategies import PLANS
 from protocol.errors import BadInput
 from protocol.experiment import Experiment
+from protocol.job import JobSpec
 from services.dry_run.findings import Finding, Sized
 from services.executor.inventory.machine import Machine
 from tools.sizing import hours, recipe, told
@@ -59,13 +59,14 @@ def findings(sized: tuple[Sized, ...], shape: Architecture | None, gpus: int) ->
 def _sized(
     seen: View, shape: Architecture | None, room: GpuModel, strategy: StrategyPlan, price: float | None
 ) -> Sized | None:
-    config = _config(seen, strategy)
-    if config is None or shape is None:
+    job = _job(seen, strategy)
+    config = yaml.safe_load(job.files[CONFIG]) if job is not None else None
+    if job is None or not isinstance(config, dict) or shape is None:
         return None
     gpus = seen.request.task.compute.gpus
     mixture = seen.request.mixture
     training = recipe.training_of(config, mixture.prompt_tokens_max, max(1, gpus))
-    setup = recipe.setup_of(config, max(1, gpus))
+    setup = recipe.setup_of(config, max(1, gpus), job.launch)
     fit = as_set_up(shape, training, room, setup)
     shown = {name: config[name] for name in SHOWN if name in config}
     instead = told.instead(shape, training, room, gpus) if gpus and not fit.fits else ""
@@ -82,8 +83,8 @@ def _pass(
     return hours.estimated(shape, training, setup, fit.gpu, math.ceil(rows / training.batch), price)
 
 
-def _config(seen: View, strategy: StrategyPlan) -> dict[str, Any] | None:
-    """Of the first job that the strategy would queue; None where it trains nothing here."""
+def _job(seen: View, strategy: StrategyPlan) -> JobSpec | None:
+    """The first that the strategy would queue; None where it trains nothing here."""
     if strategy.unfit(seen) is not None:
         return None
     experiment = Experiment(
@@ -94,8 +95,6 @@ def _config(seen: View, strategy: StrategyPlan) -> dict[str, Any] | None:
         seconds=60.0,
     )
     try:
-        job = strategy.job(seen, experiment)
+        return strategy.job(seen, experiment)
     except (BadInput, OSError):
         return None
-    config = yaml.safe_load(job.files[CONFIG]) if job is not None else None
-    return config if isinstance(config, dict) else None

@@ -220,6 +220,33 @@ def test_a_metric_of_the_task_is_found_and_not_run(folder: Path, name: str) -> N
     assert load_task(folder / "task.yaml").metric == f"python:mine:{name}"
 
 
+COMPUTE = [
+    ("gpus: 1, launch: ddp", "compute: launch is ddp, which starts one process a GPU, and gpus is 1: write 2 or more"),
+    ("gpus: 2, launch: dp", "launch is 'dp', and should be 'auto', 'python', 'ddp' or 'fsdp'"),
+    ("priority: 10", "priority is 10, and should be less than or equal to 9"),
+    ("hosts: [https://huggingface.co/x]", r"compute.hosts\[0\]: 'https://huggingface.co/x' is not the name of a host"),
+    ("hosts: ['*.co']", "is not the name of a host"),
+    ("hosts: huggingface.co", r"hosts is 'huggingface.co', not a list: write e.g. hosts: \[huggingface.co\]"),
+    ("requirements: [--pre]", "'--pre' is not a package with versions: write e.g. bitsandbytes==0.48"),
+    ("requirements: ['a @ https://x.org/a.whl']", "is not a package with versions"),
+    ("requirements: [./mine]", "is not a package with versions"),
+    ("disk_gb: .inf", "compute.disk_gb is not finite"),
+]
+
+
+@pytest.mark.parametrize(("compute", "told"), COMPUTE)
+def test_what_jobs_cannot_be_given_is_told(folder: Path, compute: str, told: str) -> None:
+    assert re.search(told, refused(folder, f"{GOOD}compute: {{{compute}}}\n"))
+
+
+def test_a_task_says_how_its_jobs_are_started_and_what_they_may_use(folder: Path) -> None:
+    said = "gpus: 2, launch: fsdp, priority: 9, hosts: [HuggingFace.co], requirements: ['peft[x] >=0.1, <2', tiktoken]"
+    (folder / "task.yaml").write_text(f"{GOOD}compute: {{{said}}}\n")
+    compute = load_task(folder / "task.yaml").compute
+    assert (compute.launch, compute.priority, compute.hosts) == ("fsdp", 9, ("huggingface.co",))
+    assert compute.requirements == ("peft[x] >=0.1, <2", "tiktoken")
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates()
 KEYS = st.text(max_size=8)
 VALUES = st.recursive(

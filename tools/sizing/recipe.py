@@ -29,7 +29,7 @@ def training_of(config: Mapping[str, Any], prompt_tokens: int, gpus: int = 1) ->
         rank=int(config.get("lora_r") or 16),
         sequence=max(1, sequence),
         completion=completion,
-        batch=gpus * _batch(config) * _accumulation(config),
+        batch=gpus * batch(config) * accumulation(config),
         reference=objective == "dpo" or (objective == "grpo" and float(config.get("beta") or 0.0) > 0),
     )
 
@@ -39,8 +39,8 @@ def setup_of(config: Mapping[str, Any], gpus: int = 1, launch: str = "python") -
         gpus=gpus,
         sharding="none" if gpus == 1 else "fsdp" if launch == "fsdp" else "ddp",
         checkpointing=bool(config.get("gradient_checkpointing", True)),  # TRL's own default
-        micro_batch=_batch(config),
-        accumulation=_accumulation(config),
+        micro_batch=batch(config),
+        accumulation=accumulation(config),
     )
 
 
@@ -63,9 +63,10 @@ def _optimizer(config: Mapping[str, Any]) -> Optimizer:
     return "sgd" if name == "sgd" else "adamw"
 
 
-def _batch(config: Mapping[str, Any]) -> int:
+def batch(config: Mapping[str, Any]) -> int:
+    """Examples that one device sees at a time."""
     return max(1, int(config.get("per_device_train_batch_size") or TRAINER_BATCH))
 
 
-def _accumulation(config: Mapping[str, Any]) -> int:
+def accumulation(config: Mapping[str, Any]) -> int:
     return max(1, int(config.get("gradient_accumulation_steps") or 1))

@@ -4,7 +4,7 @@
     python rejection_sampling.py --config config.yaml --samples 8 --temperature 1.0
 
 RFT (Yuan et al. 2023, arXiv:2308.01825), STaR (Zelikman et al. 2022, arXiv:2203.14465). A third of the time goes into
-sampling, the rest into SFT on what was kept together with the given pairs.
+sampling, the rest into SFT on what was kept together with the given pairs. Several processes share the prompts.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     import json
     from pathlib import Path
 
+    from accelerate import PartialState
+    from accelerate.utils import gather_object
     from pairs import tokenized
     from seconds_schedule import SecondsSchedule
     from transformers import AutoTokenizer, set_seed
@@ -47,12 +49,16 @@ def main(script_args: Any, crew_args: CrewArguments, training_args: Any, model_a
     with Path(script_args.dataset_name).open() as lines:
         given = list(map(json.loads, lines))
     kept_file = Path(training_args.output_dir) / "accepted.jsonl"
+    processes = PartialState()
     if not kept_file.exists():  # a job that goes on from a checkpoint has sampled already
-        kept = _sample(given, crew_args, model_args.model_name_or_path)
-        kept_file.parent.mkdir(parents=True, exist_ok=True)
-        part = kept_file.with_suffix(".part")  # half a file would look like few right answers
-        part.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        part.replace(kept_file)
+        mine = given[processes.process_index :: processes.num_processes]
+        kept = gather_object(_sample(mine, crew_args, model_args.model_name_or_path))
+        if processes.is_main_process:
+            kept_file.parent.mkdir(parents=True, exist_ok=True)
+            part = kept_file.with_suffix(".part")  # half a file would look like few right answers
+            part.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            part.replace(kept_file)
+    processes.wait_for_everyone()
     rows = list(map(json.loads, kept_file.read_text().splitlines()))
     if crew_args.keep_given or not rows:
         rows += given

@@ -1,10 +1,13 @@
 """Samples answers from a model: by vLLM where it is installed and there is a GPU, else by batches of transformers.
 
+Of several processes each samples by transformers on its own GPU: each one's vLLM would take the first.
+
 Used by `rejection_sampling.py`; `decoding.py` and `vllm_engine.py` stand beside it in the job's folder.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +38,8 @@ def sampler(model_name: str, prompts: Sequence[str], how: Sampling) -> VllmSampl
     from vllm_engine import engine, installed, memory_share, weights_bytes
 
     tokenizer = AutoTokenizer.from_pretrained(model_name, padding_side="left")
-    if engine(installed(), torch.cuda.is_available()) == "vllm":
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    if alone and engine(installed(), torch.cuda.is_available()) == "vllm":
         free, total = torch.cuda.mem_get_info()
         share = memory_share(total, free, weights_bytes(Path(model_name)), cache=CACHE_SHARE)
         if share is not None:

@@ -4,6 +4,9 @@ Budgeted training (Li, Yumer and Ramanan 2020, arXiv:1905.04753): under a fixed 
 the budget is close to the best schedule, and it needs no guess of how many steps the machine will make.
 Copied into job folders by the Engineer, beside the script that uses it.
 
+Where several processes train, the first one's clock counts for all: at rates of their own their copies of the model
+would drift apart, and one that stopped alone would leave the others waiting.
+
 It notes the rate of each step in `learning_rates.jsonl` beside the model. Where a file of that name stands beside the
 script, it makes those steps at those rates instead, however long they take: so a bundle repeats a training.
 """
@@ -15,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
@@ -28,6 +33,8 @@ class SecondsSchedule(TrainerCallback, ExportableState):
         """`seconds` to train, `peak` learning rate, `warmup` as a fraction of the time."""
         self.seconds, self.peak, self.warmup = seconds, peak, warmup
         self.begun = time.monotonic()
+        self._group: Any = None
+        """Of several processes, over the CPU: asking does not wait for the GPU's queue."""
         self.repeated = _lines(Path(RECORD)) or None
         """The rates to repeat; None: by the clock."""
 
@@ -46,9 +53,19 @@ class SecondsSchedule(TrainerCallback, ExportableState):
             return self.peak * max(0.01, done / self.warmup)
         return self.peak * max(0.0, (1.0 - done) / (1.0 - self.warmup))
 
+    def agreed(self, value: float) -> float:
+        """The first process's, in all of them; all must ask."""
+        if self._group is None:
+            return value
+        said = torch.tensor([value], dtype=torch.float64)
+        torch.distributed.broadcast(said, src=0, group=self._group)
+        return float(said.item())
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        if args.world_size > 1:
+            self._group = torch.distributed.new_group(backend="gloo")
         self.begun = time.monotonic()
         kept = state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         if state.global_step:  # this goes on from a checkpoint
@@ -59,7 +76,10 @@ class SecondsSchedule(TrainerCallback, ExportableState):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        rate = self.rate() if self.repeated is None else self.repeated[min(state.global_step, len(self.repeated) - 1)]
+        if self.repeated is None:
+            rate = self.agreed(self.rate())
+        else:
+            rate = self.repeated[min(state.global_step, len(self.repeated) - 1)]
         for group in kwargs["optimizer"].param_groups:
             group["lr"] = rate
         if state.is_world_process_zero:
@@ -71,7 +91,7 @@ class SecondsSchedule(TrainerCallback, ExportableState):
             state.max_steps = len(self.repeated)
             control.should_training_stop = control.should_training_stop or state.global_step >= state.max_steps
             return
-        share = self.share()
+        share = self.agreed(self.share())
         state.max_steps = max(state.global_step, round(state.global_step / max(share, 1e-6)))  # for progress bars
         if share >= 1.0:
             control.should_training_stop = True
