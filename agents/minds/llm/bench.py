@@ -24,6 +24,7 @@ from tools.tool import Desk, Tool, ToolFault, cut, untrusted
 
 SUBMIT = "submit"
 ABOUT_SUBMIT = "Give your answer. Your turn ends with it."
+NO_CALLS = "not called: no tool calls are left"
 FAULT = 1_000
 """Characters of an unexpected error."""
 JOURNALED = 4_000
@@ -31,7 +32,7 @@ JOURNALED = 4_000
 
 
 class Bench(Workbench):
-    """Tools for one turn. What was accepted by `submit` is in `reply`."""
+    """Tools for one turn. What was accepted by `submit` is in `reply`; with `closed` it is all that is offered."""
 
     def __init__(
         self,
@@ -49,13 +50,15 @@ class Bench(Workbench):
         self.tools = {tool.name: tool for tool in tools}
         self.most = most
         self.reply: Message | None = None
+        self.closed = False
         self.heard: set[str] = set()
         """Ids of the calls that came here; those of unknown tools and unreadable ones do not."""
         self.calls = self.refused = self.unfit = 0
         self._say = say
 
     async def list_tools(self) -> list[ToolSchema]:
-        listed = [_schema(tool.name, tool.about, tool.arguments) for tool in self.tools.values()]
+        tools = () if self.closed else self.tools.values()
+        listed = [_schema(tool.name, tool.about, tool.arguments) for tool in tools]
         return [*listed, _schema(SUBMIT, ABOUT_SUBMIT, self.form.fields)]
 
     async def call_tool(
@@ -91,6 +94,8 @@ class Bench(Workbench):
         try:
             if name == SUBMIT:
                 return await self._submit(arguments), False
+            if self.limit.left("tool_calls") == 0:
+                return NO_CALLS, True
             self.calls += 1
             self.limit.spend(tool_calls=1)
             return await self._use(self.tools[name], arguments)

@@ -15,7 +15,12 @@ from protocol.errors import PostdocsError
 from protocol.message import Part
 from protocol.thought import LimitKind, Thought
 
-UNITS = {"tokens": "tokens", "usd": "US dollars", "seconds": "seconds", "tool_calls": "tool calls"}
+UNITS: Mapping[LimitKind, str] = {
+    "tool_calls": "tool calls",
+    "tokens": "tokens",
+    "seconds": "seconds",
+    "usd": "US dollars",
+}
 
 
 class LimitExceeded(PostdocsError):
@@ -74,44 +79,75 @@ class Limit:
 
     def spend(self, *, tokens: int = 0, usd: float = 0.0, tool_calls: int = 0) -> None:
         """Count it here and in all around, then check. Raises `LimitExceeded`."""
-        limit: Limit | None = self
-        while limit is not None:
+        for limit in self._outwards():
             limit.tokens += tokens
             limit.usd += usd
             limit.tool_calls += tool_calls
-            limit = limit.around
         self.check()
 
     def note(self, cost: Thought) -> None:
         """Count what was spent before, by a process that is no more."""
-        limit: Limit | None = self
-        while limit is not None:
+        for limit in self._outwards():
             limit.tokens += cost.prompt_tokens + cost.completion_tokens
             limit.usd += cost.usd or 0.0
             limit.tool_calls += cost.tool_calls
             limit.seconds += cost.seconds
-            limit = limit.around
 
     def check(self) -> None:
         """Raises `LimitExceeded` for the first allowance that is exceeded, from the innermost outwards."""
-        for kind, value in self._spent().items():
-            allowed = getattr(self.allowance, kind)
-            if allowed is not None and value > allowed:
-                raise LimitExceeded(kind, value, allowed, self.name)
-        if self.around is not None:
-            self.around.check()
+        for limit in self._outwards():
+            for kind, value in limit.spent().items():
+                allowed = limit.allowed(kind)
+                if allowed is not None and value > allowed:
+                    raise LimitExceeded(kind, value, allowed, limit.name)
+
+    def check_calls(self) -> None:
+        """Raises `LimitExceeded` where no tool call is left. With an allowance of 0 a mind thinks without tools."""
+        for limit in self._outwards():
+            allowed = limit.allowance.tool_calls
+            if allowed and limit.tool_calls >= allowed:
+                raise LimitExceeded("tool_calls", limit.tool_calls, allowed, limit.name)
+
+    def left(self, kind: LimitKind) -> float | None:
+        """Of this limit and those around it: the least; None where none has one."""
+        scarcest = self._scarcest(kind)
+        return None if scarcest is None else max(0.0, scarcest[0])
 
     def seconds_left(self) -> float | None:
-        """Of this limit and those around it: the least; None where none has one."""
-        allowed = self.allowance.seconds
-        mine = None if allowed is None else max(0.0, allowed - self._spent()["seconds"])
-        outer = self.around.seconds_left() if self.around else None
-        both = [left for left in (mine, outer) if left is not None]
-        return min(both) if both else None
+        return self.left("seconds")
 
-    def _spent(self) -> dict[LimitKind, float]:
+    def used_up(self, kind: LimitKind) -> LimitExceeded:
+        """What to raise where so little is left of it that it ends here; some limit must bound it."""
+        scarcest = self._scarcest(kind)
+        assert scarcest is not None, f"nothing bounds {kind}"
+        limit = scarcest[1]
+        return LimitExceeded(kind, limit.spent()[kind], limit.allowed(kind) or 0.0, limit.name)
+
+    def told(self) -> str:
+        """What is left, in a line for the model; empty where nothing is bounded."""
+        left = [(kind, self.left(kind), 2 if kind == "usd" else 0) for kind in UNITS]
+        amounts = [f"{value:,.{digits}f} {UNITS[kind]}" for kind, value, digits in left if value is not None]
+        return f"You have left: {', '.join(amounts)}." if amounts else ""
+
+    def spent(self) -> dict[LimitKind, float]:
         seconds = self.seconds + (time.monotonic() - self.begun if self.entered else 0.0)
         return {"tokens": self.tokens, "usd": self.usd, "tool_calls": self.tool_calls, "seconds": seconds}
+
+    def allowed(self, kind: LimitKind) -> float | None:
+        found: float | None = getattr(self.allowance, kind)
+        return found
+
+    def _scarcest(self, kind: LimitKind) -> tuple[float, Limit] | None:
+        """The limit that has the least left of it, and how much."""
+        bounds = [(limit, limit.allowed(kind)) for limit in self._outwards()]
+        left = [(allowed - limit.spent()[kind], limit) for limit, allowed in bounds if allowed is not None]
+        return min(left, key=lambda one: one[0], default=None)
+
+    def _outwards(self) -> Iterator[Limit]:
+        limit: Limit | None = self
+        while limit is not None:
+            yield limit
+            limit = limit.around
 
 
 @dataclass
@@ -131,5 +167,7 @@ class Limits:
     @contextmanager
     def turn(self, role: str) -> Iterator[Limit]:
         """Bounds one answer of a role. Raises `LimitExceeded` at once where nothing is left."""
-        with Limit(role, self.turn_allowance, self.of(role)).enter() as limit:
+        of_role = self.of(role)
+        of_role.check_calls()
+        with Limit(role, self.turn_allowance, of_role).enter() as limit:
             yield limit

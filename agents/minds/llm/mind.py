@@ -22,8 +22,9 @@ from agents import talk
 from agents.form import Form
 from agents.mind import Turn
 from agents.minds.choice import Model
-from agents.minds.llm.bench import SUBMIT, Bench
+from agents.minds.llm.bench import NO_CALLS, SUBMIT, Bench
 from agents.minds.llm.client import client
+from agents.minds.llm.ending import Ending
 from agents.minds.llm.faults import ContextOverflow, ModelFailed
 from agents.minds.llm.limits import Limit, LimitExceeded, Limits
 from agents.minds.llm.loops import Loops, Word
@@ -100,7 +101,8 @@ class LlmMind:
             for length, most in ((len(told), None), *SHORTER):
                 bench = self._bench(request, form, [*own, *others], turn, limit, most)
                 try:
-                    return await self._attempt(bench, turn, limit, _shortened(told, length))
+                    # what is left stands at the end: all before it may be in the provider's cache
+                    return await self._attempt(bench, turn, limit, f"{_shortened(told, length)}\n{limit.told()}")
                 except ContextOverflow as error:
                     last = error
         raise last
@@ -143,24 +145,32 @@ class LlmMind:
             reflect_on_tool_use=False,
             max_tool_iterations=1,
         )
-        loops, idle, say = Loops(), 0, [told]
+        loops, idle, say, ending = Loops(), 0, [told], Ending(bench.limit)
         for _ in range(ROUNDS):
+            bench.closed = ending.short_of is not None
             response = await _step(agent, say)
             if bench.reply is not None:
                 return bench.reply
-            if bench.refused >= REFUSED:
-                raise ModelFailed(self.name, f"{REFUSED} answers were refused")
-            if bench.unfit >= UNFIT:
-                raise ModelFailed(self.name, f"{UNFIT} answers were tried and did not work")
+            self._give_up(bench)
             calls = await _calls(response, bench)
+            if ending.short_of is not None and all(name != SUBMIT for name, *_ in calls):
+                raise bench.limit.used_up(ending.short_of)
             idle = 0 if calls else idle + 1
             if idle >= IDLE:
                 raise ModelFailed(self.name, f"{IDLE} replies without an answer")
-            words = [loops.see(*call) for call in calls]
+            words = [Word.NOTHING if call[2] == NO_CALLS else loops.see(*call) for call in calls]
             say = _say(words, response, patient.cut_off and any(failed for *_, failed in calls))
             if Word.OVER in words:
                 raise ModelFailed(self.name, "it went round in circles")
+            say += ending.see()
         raise ModelFailed(self.name, f"no answer after {ROUNDS} replies")
+
+    def _give_up(self, bench: Bench) -> None:
+        """Raises `ModelFailed` after too many answers that are none."""
+        if bench.refused >= REFUSED:
+            raise ModelFailed(self.name, f"{REFUSED} answers were refused")
+        if bench.unfit >= UNFIT:
+            raise ModelFailed(self.name, f"{UNFIT} answers were tried and did not work")
 
 
 async def _step(agent: AssistantAgent, say: list[str]) -> Response:

@@ -11,6 +11,7 @@ import yaml
 
 from agents.minds.choice import DEFAULT, PROVIDERS, choose
 from agents.minds.llm import prices
+from agents.minds.llm.ending import LAST_ROUNDS, NEAR_CALLS, NEAR_ROUNDS
 from agents.minds.llm.limits import TURN
 from agents.minds.llm.loops import OVER_AT
 from agents.minds.llm.mind import IDLE, REFUSED, UNFIT
@@ -66,6 +67,8 @@ def test_the_figures_of_limits_are_those_of_the_code() -> None:
     assert MOST_ASKED_WAIT == 120 and "up to two minutes" in PROSE
     assert f"{words[IDLE]} in a row" in PROSE and OVER_AT == 6 and "the sixth is the end" in PROSE
     assert f"{words[REFUSED]} are the end, {words[UNFIT]} where a script" in PROSE
+    assert (NEAR_CALLS, NEAR_ROUNDS["tokens"], LAST_ROUNDS["tokens"]) == (5, 6, 3) and NEAR_ROUNDS["usd"] == 6
+    assert "With five tool calls left" in PROSE and "dollars for six rounds" in PROSE and "for three, `submit`" in PROSE
     assert f"{TURN.tokens:,} tokens, {TURN.tool_calls} tool calls" in PROSE and TURN.seconds == 600
 
 
