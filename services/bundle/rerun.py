@@ -1,7 +1,7 @@
 """Checks a bundle, rebuilds its model, scores it, and says whether it agrees. Called by `postdocs verify`, and by
 `bundle/run.sh` with the code that is in the bundle:
 
-    python -m services.bundle.rerun BUNDLE [--work DIR]
+    python -B -m services.bundle.rerun BUNDLE [--work DIR]      # bytecode would be an added file
 
 Exit codes: 0 it agrees · 3 a file differs, or a score lies outside the interval · 2 it is no bundle that can be rerun ·
 4 a step failed.
@@ -53,7 +53,7 @@ class Outcome(Part):
     same_weights: bool | None = None
     """Whether the rebuilt model's files are the very same; None where nothing was rebuilt."""
     test_split: bool = True
-    """False when the test split has been taken out of the bundle."""
+    """False when the test split has been taken out of the bundle, or cannot be read."""
 
     @property
     def agrees(self) -> bool:
@@ -106,7 +106,7 @@ def told(outcome: Outcome) -> list[str]:
         word = "agrees: it lies in" if one.agrees else "DISAGREES: it lies outside"
         lines.append(f"{one.split}: {one.rebuilt.value:.3f} rebuilt, {word} the interval of the run's {one.recorded}")
     if not outcome.test_split:
-        lines.append("test: not scored, the test split has been taken out of this bundle")
+        lines.append("test: not scored, the test split was taken out of this bundle, or is not yours to read")
     if outcome.same_weights:
         lines.append("the rebuilt weights are the same, bit for bit")
     lines.append(f"{outcome.candidate} of {outcome.run} " + ("agrees" if outcome.agrees else "does not agree"))

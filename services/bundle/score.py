@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from protocol.data import Split
@@ -20,9 +21,9 @@ class NotScored(PostdocsError):
 
 
 def splits(bundle: Bundle, folder: Path) -> dict[Split, Path]:
-    """The splits that can be scored: the test split may have been taken out of the bundle."""
+    """The splits that can be scored: the test split may have been taken out of the bundle, or be somebody else's."""
     places: dict[Split, Path] = {"dev": folder / DATA / "dev.jsonl", "test": folder / SEALED / "test.jsonl"}
-    return {split: path for split, path in places.items() if split in bundle.scores and path.is_file()}
+    return {split: path for split, path in places.items() if split in bundle.scores and os.access(path, os.R_OK)}
 
 
 def scores(bundle: Bundle, folder: Path, model: Path) -> dict[Split, Score]:

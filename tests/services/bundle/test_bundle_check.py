@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +21,11 @@ from services.bundle.check import differences
 from services.bundle.closure import closure
 from services.bundle.manifest import Base, Bundle, BundleUnusable
 from services.bundle.requirements import requirements, torch_build
+from services.bundle.score import splits
 from services.bundle.write import ENTRY
 from services.cli.main import app
 
+NOBODY = 65534
 ROOT = Path(__file__).parents[3]
 
 
@@ -77,7 +82,53 @@ def test_what_is_missing_or_was_added_is_told(bundle: Path) -> None:
 def test_a_file_may_not_be_replaced_by_a_link(bundle: Path, tmp_path: Path) -> None:
     (bundle / "run.sh").rename(bundle / "elsewhere")
     (bundle / "run.sh").symlink_to("elsewhere")
-    assert told(bundle) == ["run.sh is missing"]
+    assert told(bundle) == ["run.sh is a link: a bundle has the files themselves"]
+
+
+def test_a_test_split_that_a_link_leads_to_is_not_taken_for_one_that_was_taken_out(bundle: Path) -> None:
+    (bundle / "sealed" / "test.jsonl").rename(bundle / "other.jsonl")
+    (bundle / "sealed" / "test.jsonl").symlink_to("../other.jsonl")
+    assert told(bundle) == ["sealed/test.jsonl is a link: a bundle has the files themselves"]
+    (bundle / "sealed" / "test.jsonl").unlink()
+    (bundle / "other.jsonl").rename(bundle / "sealed" / "test.jsonl")
+    (bundle / "sealed").rename(bundle / "aside")
+    (bundle / "sealed").symlink_to("aside")
+    assert told(bundle) == ["sealed is a link: a bundle has the files themselves"]
+
+
+def test_a_link_to_a_folder_and_bytecode_are_told_as_what_was_added(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil").mkdir()
+    (bundle / "data" / "tools").symlink_to(tmp_path / "evil")
+    (bundle / "base" / "__pycache__").mkdir()
+    (bundle / "base" / "__pycache__" / "pairs.cpython-311.pyc").write_bytes(b"instead of pairs.py")
+    assert told(bundle) == [
+        "data/tools is a link: a bundle has the files themselves",
+        "base/__pycache__/pairs.cpython-311.pyc was added",
+    ]
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder that others may look into, as a user who owns nothing, where we are root."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_a_test_split_that_belongs_to_somebody_else_is_not_scored(bundle: Path, nobody: Path) -> None:
+    shutil.copytree(bundle, nobody / "bundle")
+    loaded, sealed = Bundle.load(nobody / "bundle"), nobody / "bundle" / "sealed"
+    (nobody / "bundle").chmod(0o755)
+    us = os.getuid()
+    sealed.chmod(0o700 if us == 0 else 0)
+    if us == 0:
+        os.setresuid(NOBODY, NOBODY, us)
+    try:
+        assert differences(loaded, nobody / "bundle") == []
+        assert set(splits(loaded, nobody / "bundle")) == {"dev"}
+    finally:
+        os.setresuid(us, us, us)
+        sealed.chmod(0o700)
 
 
 def test_the_test_split_may_be_taken_out(bundle: Path) -> None:
