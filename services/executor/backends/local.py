@@ -18,6 +18,7 @@ from protocol.tasks import stop
 from services.executor.backends.backend import BackendFailed, Exit, JobRefused, Terms
 from services.executor.files.folder import EVENT_LINE, BadJobFolder, JobFolder
 from services.executor.files.tail import Tail
+from services.executor.insist import insist
 from services.executor.inventory.machine import Gpu, Machine
 from services.executor.inventory.nvml import read_machine
 from services.executor.job.events import FILE_EVENT, Event, Garbled, Printed, Running
@@ -213,7 +214,7 @@ class LocalHandle:
         while self._limit is None:
             await asyncio.sleep(LIMITS_POLL)
             self._limit = await asyncio.to_thread(self._limits.broken, self.fork.started.result())
-        await self.zygote.signal(self.fork, signal.SIGKILL)
+        await insist(lambda: self.zygote.signal(self.fork, signal.SIGKILL))
 
 
 async def _wait_until_free(lock: Path) -> None:

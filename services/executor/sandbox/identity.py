@@ -6,6 +6,7 @@ RLIMIT_NPROC, nor by the modes of files. They run as `nobody`, to whom their fol
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -71,22 +72,38 @@ def job_of(keeper: int) -> int:
 
 def pid_inside(pid: int) -> int | None:
     """The number that a process has in its own pid namespace; None where it is gone."""
-    found = _status(pid, "NSpid")
+    found = _status(Path(f"/proc/{pid}"), "NSpid")
     return int(found.split()[-1]) if found is not None else None
 
 
 def is_confined(pid: int) -> bool:
     """Whether a process has the filter of system calls, which is put on when a job's own code is to begin."""
-    return _status(pid, "Seccomp") == "2"
+    return _status(Path(f"/proc/{pid}"), "Seccomp") == "2"
 
 
-def _status(pid: int, name: str) -> str | None:
-    """A line of proc_pid_status(5)."""
+def has_memory(home: Path) -> bool:
+    """Whether a process, or a thread, by its folder in /proc, is not on its way out: then its memory goes first."""
+    return _status(home, "VmRSS") is not None
+
+
+def home_of(pid: int) -> Path:
+    """A process's folder in /proc; that of another thread where the first has ended, by which it seems to be over."""
+    home = Path(f"/proc/{pid}")
+    if not has_memory(home):
+        with contextlib.suppress(OSError):
+            return next((thread for thread in (home / "task").iterdir() if has_memory(thread)), home)
+    return home
+
+
+def _status(home: Path, name: str) -> str | None:
+    """A line of proc_pid_status(5). A process names itself, in any bytes but a newline: they are no text, and the
+    other line breaks that Python knows break no line here."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = (home / "status").read_bytes().split(b"\n")
     except OSError:
         return None
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{name}:")), None)
+    key = f"{name}:".encode()
+    return next((line.removeprefix(key).decode().strip() for line in lines if line.startswith(key)), None)
 
 
 def can_read(path: Path, uid: int) -> bool:

@@ -113,6 +113,11 @@ class Warden:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def python(self, code: str, *argv: str) -> str:
+        """What a program prints that the user runs outside."""
+        command = [*self._become(), sys.executable, "-c", code, *argv]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, check=True, timeout=60).stdout
+
     def _become(self) -> list[str]:
         """Root becomes an ordinary user, to whom Python is shown where it lies in a folder of root's own."""
         if not self.ordinary or os.geteuid() != 0:

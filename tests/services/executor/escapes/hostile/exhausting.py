@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -74,6 +75,40 @@ def memory() -> None:
         held.append(bytearray(os.urandom(4096)) * (8 * MB // 4096))
         note(pid=os.getpid(), megabytes=8 * len(held))
         time.sleep(0.01)
+
+
+def memory_under_a_name_that_is_no_text() -> None:
+    """Whoever reads it from /proc as text stumbles."""
+    ctypes.CDLL(None).prctl(15, b"\xff\xfe")
+    memory()
+
+
+def memory_under_a_name_like_a_line() -> None:
+    """Of /proc/pid/status, where a form feed is none of the kernel's line breaks."""
+    ctypes.CDLL(None).prctl(15, b"\x0cSeccomp:\t0")
+    memory()
+
+
+def memory_in_flight() -> None:
+    """Files without a name, which no process has open: they wait in a socket."""
+    held = socket.socketpair()
+    for number in range(100):
+        file = os.memfd_create("x")
+        os.write(file, bytes(64 * MB))
+        socket.send_fds(held[0], [b"x"], [file])
+        os.close(file)
+        note(megabytes=64 * (number + 1))
+        time.sleep(0.1)
+
+
+def memory_out_of_sight() -> None:
+    """It cannot be asked what it has open, if it was not root who asks."""
+    ctypes.CDLL(None).prctl(4, 0)
+    files = [os.memfd_create("x") for _ in range(100)]
+    for number, file in enumerate(files):
+        os.write(file, bytes(64 * MB))
+        note(megabytes=64 * (number + 1))
+        time.sleep(0.1)
 
 
 def disk() -> None:
