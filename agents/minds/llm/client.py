@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from anthropic import AsyncAnthropic
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
-from autogen_ext.models.openai import OpenAIChatCompletionClient
+from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
+from openai import AsyncOpenAI
 
 from agents.minds.choice import Model
 from agents.minds.llm.claude import Anthropic
+from agents.minds.llm.responses import OpenAI
 
 SECONDS = 300.0
 """Longest wait for one reply: a script of the longest at 60 tokens a second. The turn's own limit may be nearer."""
@@ -43,16 +45,15 @@ def client(model: Model) -> ChatCompletionClient:
         asked = AsyncAnthropic(api_key=model.key() or NO_KEY, base_url=model.url(), max_retries=0, timeout=SECONDS)
         given = {"model": model.name, "max_tokens": MOST_REPLY_TOKENS}
         return BaseAnthropicChatCompletionClient(Anthropic(asked), create_args=given, model_info=INFO)
-    with _without(() if model.provider.name == "openai" else OPENAIS_OWN):
-        return OpenAIChatCompletionClient(
-            model=model.name,
-            api_key=model.key() or NO_KEY,
-            base_url=model.url(),
-            model_info=INFO,
-            max_retries=0,
-            timeout=SECONDS,
-            include_name_in_message=False,
-        )
+    openais = model.provider.name == "openai"
+    with _without(() if openais else OPENAIS_OWN):
+        plain = AsyncOpenAI(api_key=model.key() or NO_KEY, base_url=model.url(), max_retries=0, timeout=SECONDS)
+    return BaseOpenAIChatCompletionClient(
+        OpenAI(plain) if openais else plain,  # type: ignore[arg-type]
+        create_args={"model": model.name},
+        model_info=INFO,
+        include_name_in_message=False,
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import logging
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from autogen_core import CancellationToken, FunctionCall
@@ -27,7 +27,6 @@ from agents.minds.llm.faults import (
     ModelFailed,
     Remedy,
     reason,
-    refuses_reasoning,
     remedy,
     retry_after,
     timed_out,
@@ -40,7 +39,6 @@ TRIES = 6
 TRIES_WHEN_LOST = 2
 TRIES_WHEN_LATE = 2
 """Each time that no reply comes in time takes minutes, and is billed."""
-WITHOUT_REASONING = {"reasoning_effort": "none"}
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds; doubled from try to try, with full jitter (M. Brooker, "Exponential backoff and jitter", 2015)."""
 MOST_ASKED_WAIT = 120.0
@@ -57,8 +55,6 @@ class Patience:
     answered again. Shared by the turns of a run, which would else spend its time waiting for a server that is down."""
 
     lost: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
-    """What the provider has to be told with every request, as it has turned out."""
 
     @property
     def tries(self) -> int:
@@ -106,7 +102,7 @@ class PatientClient(ChatCompletionClient):
                         tools=tools,
                         tool_choice=tool_choice,
                         json_output=json_output,
-                        extra_create_args={**self._patience.extra, **extra_create_args},
+                        extra_create_args=extra_create_args,
                     )
                 self._count(result, messages)
                 return result
@@ -127,9 +123,6 @@ class PatientClient(ChatCompletionClient):
         """Seconds until the next try. Raises when there is to be none."""
         told = reason(error)
         what = remedy(error)
-        if refuses_reasoning(error) and not self._patience.extra and not last:
-            self._patience.extra = WITHOUT_REASONING
-            return 0.0
         if what is Remedy.SHORTEN:
             raise ContextOverflow(self.model, told) from error
         if what is Remedy.GIVE_UP:

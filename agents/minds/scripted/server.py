@@ -1,7 +1,7 @@
-"""A server for one script: OpenAI's `POST /v1/chat/completions` and `GET /v1/models`, Anthropic's `POST /v1/messages`.
+"""A server for one script: OpenAI's `POST /v1/chat/completions`, `POST /v1/responses` and `GET /v1/models`, Anthropic's
+`POST /v1/messages`.
 
-https://platform.openai.com/docs/api-reference/chat. It counts tokens as characters / 4 of the
-request's own body, and says so to nobody.
+It counts tokens as characters / 4 of the request's own body, and says so to nobody.
 """
 
 from __future__ import annotations
@@ -13,19 +13,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
 
-from agents.minds.scripted import anthropic
+from agents.minds.scripted import anthropic, chat, responses
 from agents.minds.scripted.faults import Fault, Faults
 from agents.minds.scripted.talk import Call, Conversation, Reply, Script
 
 CHARACTERS_A_TOKEN = 4
+APIS = {api.PATH: api for api in (chat, responses, anthropic)}
 
 
 class ScriptedServer:
     """Serves while it is entered. `seen` holds every conversation that it was asked to go on with."""
 
-    def __init__(self, script: Script, faults: Faults | None = None, port: int = 0, *, reasons: bool = False) -> None:
-        """`reasons`: as gpt-5.5 does unasked, which its chat completions do not take beside tools."""
-        self.script, self.faults, self.reasons = script, faults or Faults(), reasons
+    def __init__(
+        self,
+        script: Script,
+        faults: Faults | None = None,
+        port: int = 0,
+        *,
+        reasons: bool = False,
+        gateway: bool = False,
+    ) -> None:
+        """`reasons`: as gpt-5.5 does unasked, which its chat completions do not take beside tools; `gateway`: it knows
+        chat completions alone."""
+        self.script, self.faults, self.reasons, self.gateway = script, faults or Faults(), reasons, gateway
         self.seen: list[Conversation] = []
         self.billed: list[int] = []
         """Tokens of each, prompt and reply together."""
@@ -33,6 +43,7 @@ class ScriptedServer:
         """Tokens that Anthropic's API has read from its cache, for each request that wanted it to."""
         self.headers: list[dict[str, str]] = []
         """Of each request, faults included; names in lower case."""
+        self.paths: list[str] = []
         self._kept: set[str] = set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
@@ -51,15 +62,6 @@ class ScriptedServer:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def refused(self, body: dict[str, Any]) -> str | None:
-        """Why OpenAI answers 400 to it, if it does."""
-        if not self.reasons or not body.get("tools") or body.get("reasoning_effort") == "none":
-            return None
-        return (
-            f"Function tools with reasoning_effort are not supported for {body.get('model')} in /v1/chat/completions. "
-            "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
-        )
 
     def cache(self, kept: object) -> tuple[int, int]:
         """(written, read) tokens of what a request wants to be kept."""
@@ -99,7 +101,7 @@ def tokens(said: object) -> int:
 
 def prompt_tokens(body: dict[str, Any]) -> int:
     """Of all that a model gets to read: the conversation and the schemas of the tools, as providers bill them."""
-    return tokens([body.get(name) for name in ("system", "messages", "tools")])
+    return tokens([body.get(name) for name in ("system", "messages", "input", "tools")])
 
 
 SPOILT = ("empty", "refusal", "unknown_tool")
@@ -144,9 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        self.owner.paths.append(self.path)
         self.owner.headers.append({name.lower(): value for name, value in self.headers.items()})
-        claude = self.path.partition("?")[0].endswith(anthropic.PATH)
-        if not claude and not self.path.endswith("/chat/completions"):
+        path = self.path.partition("?")[0]
+        api = next((api for end, api in APIS.items() if path.endswith(end)), None)
+        if api is None or (api is responses and self.owner.gateway):
             return self._send(404, _error("not_found", f"no {self.path} here"))
         fault = self.owner.faults.next()
         if fault == "rate_limit":
@@ -161,15 +165,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._raw(200, b"<html><body>Bad gateway</body></html>", "text/html")
         if fault == "wrong_json":
             return self._send(200, {"detail": ["this", "is", "no", "completion"]})
-        told = anthropic.refused(body) if claude else self.owner.refused(body)
+        told = api.refused(body) if self.owner.reasons or api is not chat else None
         if told is not None:
             return self._send(400, _error("invalid_request_error", told))
         if fault == "slow":
             time.sleep(self.owner.faults.slow_seconds)
-        reply = self.owner.completion(anthropic.request(body) if claude else body, fault, prompt_tokens(body))
-        if claude:
-            reply = anthropic.reply(reply, *self.owner.cache(anthropic.kept(body)))
-        return self._send(200, reply, cut=fault == "cut")
+        completion = self.owner.completion(api.request(body), fault, prompt_tokens(body))
+        kept = self.owner.cache(anthropic.kept(body)) if api is anthropic else ()
+        return self._send(200, api.reply(completion, *kept), cut=fault == "cut")
 
     def _send(
         self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None, cut: bool = False

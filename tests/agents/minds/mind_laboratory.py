@@ -11,7 +11,7 @@ import pytest
 from agents.form import BadForm, Form, Unfit
 from agents.mind import Turn
 from agents.minds.choice import PROVIDERS, Model
-from agents.minds.llm import patient
+from agents.minds.llm import patient, responses
 from agents.minds.llm.limits import Limits
 from agents.minds.llm.mind import LlmMind
 from agents.minds.scripted import Faults, Script, ScriptedServer
@@ -72,9 +72,11 @@ async def laboratory(
     require: bool = False,
     provider: str = "vllm",
     reasons: bool = False,
+    gateway: bool = False,
 ) -> AsyncIterator[Laboratory]:
     """A mind behind a real client and a real server; retries wait a hundredth of what they would."""
     monkeypatch.setattr(patient, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(responses, "_ways", {})  # another server may have had this port
     names = tuple(tool.name for tool in tools)
     form = Form(Answer, lambda request: str(request.text), _complete, names)
     role = Role(
@@ -85,7 +87,7 @@ async def laboratory(
         forms={Tell: form},
         tools=tuple(tools),
     )
-    with ScriptedServer(script, faults, reasons=reasons) as server:
+    with ScriptedServer(script, faults, reasons=reasons, gateway=gateway) as server:
         monkeypatch.setenv("VLLM_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")

@@ -51,13 +51,24 @@ async def test_anthropic_keeps_what_stands_first_and_what_it_keeps_is_counted(mo
         assert sum(t.prompt_tokens + t.completion_tokens for t in lab.heard(Thought)) == sum(lab.server.billed)
 
 
-async def test_a_model_that_may_not_reason_beside_tools_is_asked_without_and_that_is_remembered(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("fault", [None, "rate_limit", "cut", "wrong_json", "empty", "unknown_tool", "bad_arguments"])
+async def test_an_openai_model_that_reasons_is_asked_over_responses(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault | None
 ) -> None:
-    async with laboratory(monkeypatch, looks, tools=[LOOK], provider="openai", reasons=True) as lab:
+    """Its server refuses calls without the reasoning that led to them."""
+    faults = Faults(ordered=[None, None, fault])  # the first is what chat completions refuse
+    async with laboratory(monkeypatch, looks, faults, tools=[LOOK], provider="openai", reasons=True) as lab:
         assert [await lab.ask("one"), await lab.ask("another")] == ["seen", "seen"]
         assert not lab.heard(Fallback)
-        assert [cost.retries for cost in lab.heard(Thought)] == [1, 0]
+        assert [path for path in lab.server.paths if "chat" in path] == ["/v1/chat/completions"], "then it is known"
+        assert lab.server.seen[-1].system == "You are tested." and lab.heard(Thought)[0].prompt_tokens > 0
+
+
+async def test_behind_a_gateway_without_responses_it_is_asked_not_to_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with laboratory(monkeypatch, looks, tools=[LOOK], provider="openai", reasons=True, gateway=True) as lab:
+        assert [await lab.ask("one"), await lab.ask("another")] == ["seen", "seen"]
+        assert not lab.heard(Fallback) and [cost.retries for cost in lab.heard(Thought)] == [0, 0]
+        assert len([path for path in lab.server.paths if "responses" in path]) == 1
 
 
 @pytest.mark.parametrize("provider", ["vllm", "openai"])
