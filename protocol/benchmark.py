@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from protocol.duration import Seconds
+from protocol.item_origin import ItemOrigins
 from protocol.message import Part
 
 Kind = Literal["lm_eval", "inspect", "command"]
@@ -46,10 +47,12 @@ class Benchmark(Part):
     """Environment variables that it is given, beside those that every program needs."""
     time: Seconds = 3600.0
     """Limit on one evaluation."""
+    origin: ItemOrigins = ()
+    """Where its items were taken from, besides what the harness itself says: minds see nothing of the test there."""
 
 
 ONLY_FOR: dict[str, tuple[Kind, ...]] = {
-    **dict.fromkeys(("dev", "dev_share", "dev_sample", "seed", "score"), ("lm_eval", "inspect")),
+    **dict.fromkeys(("dev", "dev_share", "dev_sample", "seed", "score", "origin"), ("lm_eval", "inspect")),
     **dict.fromkeys(("dev_split", "shots", "chat"), ("lm_eval",)),
     "args": ("inspect",),
 }

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from protocol.benchmark import Benchmark, has_own_items, kind_of, name_fault, settings_fault
 from protocol.crew import Crew, CrewPlan
 from protocol.duration import Seconds
+from protocol.item_origin import ItemOrigins
 from protocol.message import Message, Part
 
 Track = Literal["trackio", "wandb", "both", "none"]
@@ -34,6 +35,8 @@ class Source(Part):
     sample: Annotated[int, Field(gt=0)] | None = None
     """Take a seeded sample of so many rows."""
     seed: int = 0
+    origin: ItemOrigins = ()
+    """Where the rows of a `file` or a `generator` were taken from: of a held-out split minds see nothing there."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

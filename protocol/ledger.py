@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from protocol import control, score
 from protocol.advice import Advice
+from protocol.brief import Task
 from protocol.envelope import Envelope
 from protocol.experiment import Advised, Digest, Entry
 from protocol.facts import Facts
@@ -67,6 +68,17 @@ class Ledger(Facts):
             self.advice.append(Advised(role=role, text=advice.text, directive=advice.directive))
 
     # -- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """The brief's task as roles are told it: with where the scorer found the items of a benchmark's test."""
+        assert self.brief is not None, "the run has no brief in its journal"
+        task = self.brief.task
+        found = self.eval.test_origin if self.eval else ()
+        if not found:
+            return task
+        origin = tuple(dict.fromkeys((*task.benchmark.origin, *found)))
+        return task.model_copy(update={"benchmark": task.benchmark.model_copy(update={"origin": origin})})
 
     @property
     def incumbent_score(self) -> score.Score | None:

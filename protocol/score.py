@@ -7,6 +7,7 @@ from typing import Literal
 
 from protocol.brief import Task
 from protocol.data import Split
+from protocol.item_origin import ItemOrigins
 from protocol.message import Message, Part
 
 
@@ -102,6 +103,8 @@ class EvalReady(Message):
     dev_sha256: str
     test_sha256: str
     max_answer_tokens: int
+    test_origin: ItemOrigins = ()
+    """Where the items of test come from, as the harness of a benchmark says."""
 
     def headline(self) -> str:
         return f"dev {self.dev_rows} rows, test {self.test_rows} rows, sealed ({self.test_sha256[:12]})"

@@ -81,7 +81,7 @@ def _request(context: CrewContext, place: str, number: int) -> AdviceRequest:
     return AdviceRequest(
         place=place,
         number=number,
-        task=told.task,
+        task=ledger.task,
         folder=told.folder,
         task_folder=told.task_folder,
         digest=ledger.digest(context.clock.left_for_training(ledger)),

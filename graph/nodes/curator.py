@@ -13,7 +13,7 @@ async def curator(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState:
     context = runtime.context
     told = context.brief
     request = CurateRequest(
-        task=told.task,
+        task=context.ledger.task,
         folder=told.folder,
         task_folder=told.task_folder,
         data_folder=told.data_folder,

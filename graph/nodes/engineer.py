@@ -34,7 +34,7 @@ def _request(context: CrewContext, left: float) -> ProposeRequest:
     assert ledger.plan is not None, "the Curator speaks before the Engineer"
     under_way = len(ledger.with_status("proposed", "queued", "running"))
     return ProposeRequest(
-        task=told.task,
+        task=ledger.task,
         folder=told.folder,
         task_folder=told.task_folder,
         base_model=told.task.base_model,

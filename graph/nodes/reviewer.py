@@ -14,6 +14,6 @@ async def reviewer(state: CrewState, runtime: Runtime[CrewContext]) -> CrewState
     told = context.brief
     if not told.crew.seated("reviewer"):  # Studio draws one graph for all runs
         return {"messages": []}
-    request = ReviewRequest(task=told.task, folder=told.folder, task_folder=told.task_folder)
+    request = ReviewRequest(task=context.ledger.task, folder=told.folder, task_folder=told.task_folder)
     await context.consult("reviewer", request, Review)
     return {"messages": context.dialogue()}

@@ -110,7 +110,7 @@ async def question_about(journal: Journal, role: str, text: str) -> Question:
     left = max(0.0, told.task.budget.time - ledger.spent())
     return Question(
         text=text,
-        task=told.task,
+        task=ledger.task,
         folder=told.folder,
         task_folder=told.task_folder,
         digest=ledger.digest(left),

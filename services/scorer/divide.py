@@ -10,12 +10,13 @@ import hashlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from protocol.benchmark import Benchmark
 from protocol.brief import Task
 from protocol.errors import BadInput
 from services.run_folder import RunFolder
-from services.scorer.harness.ask import Listed, listed
+from services.scorer.harness.ask import Items, Listed, listed
 from services.scorer.harness.process import HarnessFailed
 from services.scorer.items import Item
 from tools.contamination import normalise
@@ -24,17 +25,25 @@ BESIDE = "; dev: "
 """Between the harness of test and that of dev, where they are two."""
 
 
-def divided(task: Task, task_folder: Path, folder: RunFolder) -> tuple[str, list[Item], list[Item]]:
-    """The harness in a word, and the items of dev and test. Raises `BadInput`."""
+class Divided(NamedTuple):
+    harness: str
+    """In a word."""
+    dev: list[Item]
+    test: list[Item]
+    test_origin: tuple[str, ...]
+
+
+def divided(task: Task, task_folder: Path, folder: RunFolder) -> Divided:
+    """The items of dev and test. Raises `BadInput`."""
     plan = task.benchmark
-    harness, all_of_it = _listed(task, task_folder, folder, task.metric, None)
+    harness, all_of_it, origin = _listed(task, task_folder, folder, task.metric, None)
     if plan.dev is not None or plan.dev_split is not None:
-        other, dev = _listed(task, task_folder, folder, plan.dev or task.metric, plan.dev_split)
-        harness, test = f"{harness}{BESIDE}{other}", all_of_it
-        dev = _sampled(dev, plan)
+        other = _listed(task, task_folder, folder, plan.dev or task.metric, plan.dev_split)
+        harness, test = f"{harness}{BESIDE}{other.harness}", all_of_it
+        dev = _sampled(other.items, plan)
     else:
         dev, test = parts(all_of_it, plan)
-    return harness, [_item(item) for item in dev], [_item(item) for item in test]
+    return Divided(harness, [_item(item) for item in dev], [_item(item) for item in test], origin)
 
 
 def parts(items: Sequence[Listed], plan: Benchmark) -> tuple[list[Listed], list[Listed]]:
@@ -49,9 +58,7 @@ def _sampled(dev: list[Listed], plan: Benchmark) -> list[Listed]:
     return random.Random(plan.seed).sample(dev, plan.dev_sample)
 
 
-def _listed(
-    task: Task, task_folder: Path, folder: RunFolder, metric: str, split: str | None
-) -> tuple[str, list[Listed]]:
+def _listed(task: Task, task_folder: Path, folder: RunFolder, metric: str, split: str | None) -> Items:
     try:
         return listed(task, task_folder, folder, metric, split)
     except HarnessFailed as error:

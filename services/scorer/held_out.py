@@ -56,7 +56,7 @@ def _what_counts(task: Task) -> tuple[object, ...]:
 
 def _make(request: PrepareEval, folder: RunFolder) -> EvalReady:
     task_folder, data_folder = Path(request.task_folder), Path(request.data_folder) if request.data_folder else None
-    harness, dev, test = _splits(request.task, task_folder, data_folder, folder)
+    harness, dev, test, origin = _splits(request.task, task_folder, data_folder, folder)
     shots = choose_shots(request.task, task_folder, data_folder, [*dev, *test])
     folder.data.mkdir(parents=True, exist_ok=True)
     private_folder(folder.sealed)
@@ -71,6 +71,7 @@ def _make(request: PrepareEval, folder: RunFolder) -> EvalReady:
         dev_sha256=sha256_file(split_path(folder, "dev")),
         test_sha256=sha256_file(split_path(folder, "test")),
         max_answer_tokens=_longest_answer(dev, task_folder / request.task.base_model),
+        test_origin=origin,
     )
     Evaluation(
         task=request.task,
@@ -85,19 +86,19 @@ def _make(request: PrepareEval, folder: RunFolder) -> EvalReady:
 
 def _splits(
     task: Task, task_folder: Path, data_folder: Path | None, folder: RunFolder
-) -> tuple[str | None, list[Item], list[Item]]:
-    """What the items come with, where that is a harness; dev; and test."""
+) -> tuple[str | None, list[Item], list[Item], tuple[str, ...]]:
+    """What the items come with, where that is a harness; dev; test; and where a harness has the latter from."""
     if task.eval is not None:
         test = _read("test", task.eval.test, task, task_folder, data_folder)
-        return None, _disjoint(_read("dev", task.eval.dev, task, task_folder, data_folder), test), test
-    harness, dev, test = divided(task, task_folder, folder)
+        return None, _disjoint(_read("dev", task.eval.dev, task, task_folder, data_folder), test), test, ()
+    harness, dev, test, origin = divided(task, task_folder, folder)
     for split, items in (("dev", dev), ("test", test)):
         if len(items) < FEWEST_ROWS:
             raise BadInput(
                 f"{task.metric} gives {len(items)} items for {split}; a score needs at least {FEWEST_ROWS}: change "
                 "benchmark.dev_share, or take a larger benchmark"
             )
-    return harness, _disjoint(dev, test), test
+    return harness, _disjoint(dev, test), test, origin
 
 
 def _read(split: Split, source: Source, task: Task, task_folder: Path, data_folder: Path | None) -> list[Item]:

@@ -139,6 +139,16 @@ async def test_held_out_splits_are_closed(at_work: Curating, world: Site, tmp_pa
     assert not world.asked
 
 
+async def test_where_held_out_rows_were_taken_from_is_closed(at_work: Curating, world: Site) -> None:
+    sources = {"own": {"file": "own.jsonl"}}
+    plan = {"dev": {"file": "dev.jsonl", "origin": "ada/dev:train"}, "test": {"file": "test.jsonl", "origin": [ID]}}
+    closed = Curating(request(Path(at_work.request.task_folder), sources, eval=plan), at_work.scorer)
+    for id, split in ((ID, "train"), ("mirror/days", "test"), ("ada/dev", "train")):
+        with pytest.raises(ToolFault, match="is this task's"):
+            await taken(closed, id=id, split=split)
+    assert not world.asked
+
+
 async def test_a_gated_dataset_takes_the_token_and_a_closed_one_is_told(
     at_work: Curating, world: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

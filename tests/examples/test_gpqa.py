@@ -65,3 +65,8 @@ def test_it_is_asked_as_the_harness_asks(questions: ModuleType, examples: Path) 
     asked = f"What is the correct answer to this question:Which is a metal?\nChoices:\n{choices}Answer:"
     assert render(task.prompt, row) == asked and render(task.answer, row) == f" ({row['letter']})"
     assert all(source.license for source in task.data)
+
+
+def test_the_test_is_closed_to_tools(examples: Path) -> None:
+    """The harness names the split as well, when the run begins."""
+    assert load_task(examples / "gpqa" / "task.yaml").benchmark.origin == ("Idavidrein/gpqa",)

@@ -152,3 +152,8 @@ def test_a_model_is_graded_from_its_folder_to_the_result(
     monkeypatch.setattr(grade, "ANSWER_TOKENS", 8)
     grade.main()
     assert json.loads(result.read_text()) == {"accuracy": 0.0, "stderr": 0.0}
+
+
+def test_the_test_is_closed_to_tools(conversations: ModuleType, examples: Path) -> None:
+    plan = load_task(examples / "healthbench" / "task.yaml").eval
+    assert plan is not None and plan.dev.origin == plan.test.origin == (conversations.DATASET,)

@@ -59,3 +59,18 @@ def test_what_does_not_fit_is_told(metric: str, benchmark: dict[str, object], to
     rows = {"eval": ROWS} if kind_of(metric) == "command" or metric == "exact_match" else {}
     with pytest.raises(ValidationError, match=told):
         task(metric, benchmark=benchmark, **rows)
+
+
+@pytest.mark.parametrize(
+    "told", ["gpqa", "Idavidrein/gpqa", "openai/gsm8k:train[:10%]+test", "https://x.org/a.csv?b=1"]
+)
+def test_an_origin_is_a_dataset_a_split_of_it_or_an_address(told: str) -> None:
+    assert task("lm_eval:a", benchmark={"origin": told}).benchmark.origin == (told,)
+    made = task("exact_match", eval=ROWS | {"test": {"generator": "make.py", "origin": [told, "a/b"]}}).eval
+    assert made is not None and made.test.origin == (told, "a/b")
+
+
+@pytest.mark.parametrize("told", ["/data/test.jsonl", "a/b/c", "", "hf://datasets/a/b", "a b"])
+def test_what_is_no_origin_is_told(told: str) -> None:
+    with pytest.raises(ValidationError, match="origin"):
+        task("lm_eval:a", benchmark={"origin": told})

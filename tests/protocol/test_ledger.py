@@ -95,3 +95,14 @@ def test_replaying_twice_gives_the_same_ledger() -> None:
     said = [story.said(m, n) for n, m in enumerate([story.brief(), begun, *scored("sft-1", 0.5)])]
     assert Ledger(said).rows() == Ledger(said).rows()
     assert Ledger(said).rows()[0]["score"]["value"] == 0.5  # type: ignore[index]
+
+
+def test_roles_are_told_the_task_with_where_the_tests_items_come_from() -> None:
+    brief = story.brief()
+    assert story.ledger(brief, story.eval_ready()).task == brief.task
+    benchmark = brief.task.benchmark.model_copy(update={"origin": ("ada/sums",)})
+    named = brief.task.model_copy(update={"metric": "lm_eval:sums", "eval": None, "benchmark": benchmark})
+    ready = story.eval_ready().model_copy(update={"test_origin": ("ada/sums:test", "ada/sums")})
+    told = story.ledger(brief.model_copy(update={"task": named}), ready).task
+    assert told.benchmark.origin == ("ada/sums", "ada/sums:test")
+    assert type(told).model_validate_json(told.model_dump_json()) == told

@@ -16,8 +16,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from huggingface_hub import constants
 
+from protocol.brief import Task
 from protocol.control import Tell
 from protocol.message import Message
+from protocol.research import ReviewRequest
 from tools.papers import full_text
 from tools.papers.pace import ARXIV_PACE
 from tools.tool import Desk, Tool
@@ -147,3 +149,12 @@ async def use_for(request: Message, tool: Tool, **arguments: object) -> str:
     """What the tool says to a mind that is answering `request`."""
     desk = Desk(request, Path(), Path(), _nobody)
     return await tool.run(tool.arguments.model_validate(arguments), desk)
+
+
+def made_elsewhere(*origin: str) -> list[ReviewRequest]:
+    """Requests of tasks whose test split comes from there: by the harness of a benchmark, and by a generator."""
+    told = {"name": "sums", "goal": "Add.", "base_model": "tiny", "prompt": "{question}", "answer": "{answer}"}
+    told["data"] = [{"name": "own", "file": "a.jsonl"}]  # type: ignore[assignment]
+    made = {"dev": {"file": "dev.jsonl"}, "test": {"generator": "make.py", "origin": origin}}
+    tasks = [{"metric": "lm_eval:sums", "benchmark": {"origin": origin}}, {"eval": made}]
+    return [ReviewRequest(task=Task.model_validate(told | one), folder="run", task_folder="task") for one in tasks]

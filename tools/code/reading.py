@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from tools.arguments import Arguments
 from tools.code.github import RAW, Ref, Repository, ask
+from tools.hub.held_out import refuse_code
 from tools.lines import by_lines
 from tools.service import Missing
 from tools.tool import Desk, Tool, ToolFault
@@ -38,6 +39,7 @@ async def _read(given: ReadCode, desk: Desk) -> str:
     if ".." in f"{path}/{given.ref}".split("/"):
         raise ToolFault("a path goes down only: leave out `..`")
     if path and not given.path.endswith("/"):
+        refuse_code(desk, given.repository, path)
         answer = await RAW.get(f"/{given.repository}/{quote(given.ref)}/{quote(path)}")
         if answer.status == 200:
             where = f"{given.repository} {given.path} at {given.ref}"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from tools.arguments import Arguments
 from tools.code.github import GITHUB, INSTEAD, Repository, ask
 from tools.excerpt import shortened
+from tools.hub.held_out import is_held_code
 from tools.tool import Desk, Tool, ToolFault
 
 MATCHES = "application/vnd.github.text-match+json"
@@ -84,10 +85,14 @@ async def _code(given: SearchCode, desk: Desk) -> str:
     query = " ".join([given.query, *(f"{name}:{value}" for name, value in qualifiers.items() if value)])
     params = {"q": query, "per_page": given.limit, "page": given.page}
     found = await ask("/search/code", params, Codes, MATCHES)
-    return _listed(found.total_count, [_told(one) for one in found.items], given.page, given.limit)
+    told = [_told(one, closed=is_held_code(desk, one.repository.full_name, one.path)) for one in found.items]
+    return _listed(found.total_count, told, given.page, given.limit)
 
 
-def _told(one: FoundCode) -> str:
+def _told(one: FoundCode, *, closed: bool) -> str:
+    """`closed`: it holds the task's test split."""
+    if closed:
+        return f"{one.repository.full_name} {one.path}\n[closed: it holds this task's test split]"
     fragments = [match.fragment.strip()[:FRAGMENT] for match in one.text_matches[:2] if match.fragment]
     return "\n".join([f"{one.repository.full_name} {one.path}", *fragments])
 

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from protocol.brief import Task
+from protocol.item_origin import ItemOrigin
 from protocol.message import Part
 from services.run_folder import RunFolder
 from services.scorer.files import private_folder
@@ -41,18 +42,27 @@ class Done(Part):
     got: str = ""
 
 
+class Items(NamedTuple):
+    """What a benchmark consists of."""
+
+    harness: str
+    """In a word: version and hash of the task."""
+    items: list[Listed]
+    origin: tuple[str, ...] = ()
+    """Where they come from, as far as that is on the Hub or the web."""
+
+
+_ORIGIN: TypeAdapter[str] = TypeAdapter(ItemOrigin)
 _LISTED, _DONE = TypeAdapter(list[Listed]), TypeAdapter(list[Done])
 
 
-def listed(
-    task: Task, task_folder: Path, folder: RunFolder, metric: str, split: str | None = None
-) -> tuple[str, list[Listed]]:
-    """The harness in a word (version and hash of the task), and all items of a benchmark, or of another of its splits.
+def listed(task: Task, task_folder: Path, folder: RunFolder, metric: str, split: str | None = None) -> Items:
+    """All items of a benchmark, or of another of its splits.
 
     Raises `BadInput` where the harness is not installed, `HarnessFailed`.
     """
     reply = _asked("list", task, task_folder, folder, {"metric": metric, "split": split}, LIST_SECONDS, None)
-    return str(reply["harness"]), _parsed(_LISTED, reply)
+    return Items(str(reply["harness"]), _parsed(_LISTED, reply), _origin(reply))
 
 
 def done(
@@ -123,6 +133,20 @@ def _reply(path: Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise HarnessFailed("gave no proper reply", "it gave no proper reply")
     return told
+
+
+def _origin(reply: dict[str, Any]) -> tuple[str, ...]:
+    """What is neither a dataset's id nor an address is a file of this machine, which no mind's tool opens."""
+    told = reply.get("origin")
+    return tuple(dict.fromkeys(one for one in (told if isinstance(told, list) else ()) if _is_origin(one)))
+
+
+def _is_origin(told: object) -> bool:
+    try:
+        _ORIGIN.validate_python(told, strict=True)
+    except ValidationError:
+        return False
+    return True
 
 
 def _parsed(kind: TypeAdapter[Any], reply: dict[str, Any]) -> Any:

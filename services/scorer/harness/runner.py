@@ -118,7 +118,42 @@ def lm_eval_list(request: Request) -> dict[str, Any]:
             if isinstance(target, int) and task.OUTPUT_TYPE == "multiple_choice":
                 target = task.doc_to_choice(doc)[target]
             items.append({"id": key, "prompt": _asked(task, doc), "answer": str(target)})
-    return {"harness": lm_eval_name(tasks), "items": items}
+    origin = [place for task in tasks.values() for place in lm_eval_origin(task)]
+    return {"harness": lm_eval_name(tasks), "items": items, "origin": origin}
+
+
+def lm_eval_origin(task: Any) -> list[str]:
+    """Where a task's items come from: a dataset with its split, addresses of files."""
+    config = task.config
+    files = named_files((config.dataset_kwargs or {}).get("data_files"))
+    split = config.test_split if task.has_test_docs() else config.validation_split
+    if callable(config.custom_dataset):  # its own code loads it, and its parts may know from where
+        files += loaded(task.dataset)
+    told = [place for place in map(origin, files) if place]
+    reader = bool(files) and "/" not in (task.DATASET_PATH or "")  # `json`, `csv`: how the files are read
+    if task.DATASET_PATH and not reader and not Path(task.DATASET_PATH).exists():
+        told.append(f"{task.DATASET_PATH}:{split.replace(' ', '')}" if split else task.DATASET_PATH)
+    return told
+
+
+def loaded(splits: Any) -> list[str]:
+    """The addresses that the datasets library has its splits from, where it has loaded them."""
+    infos = [getattr(one, "info", None) for one in (splits.values() if isinstance(splits, dict) else ())]
+    return [url for info in infos for url in getattr(info, "download_checksums", None) or ()]
+
+
+def named_files(data_files: Any) -> list[str]:
+    """All that `data_files` names: one, several, or several of each split."""
+    if isinstance(data_files, dict):
+        return [one for part in data_files.values() for one in named_files(part)]
+    return [data_files] if isinstance(data_files, str) else [str(one) for one in data_files or ()]
+
+
+def origin(place: str) -> str | None:
+    """A dataset's id, or an address; None for a file of this machine."""
+    if place.startswith("hf://datasets/"):
+        return "/".join(place.removeprefix("hf://datasets/").split("/")[:2]).partition("@")[0]
+    return place if place.startswith(("https://", "http://")) else None
 
 
 def _asked(task: Any, doc: dict[str, Any]) -> str:
@@ -218,7 +253,15 @@ def inspect_list(request: Request) -> dict[str, Any]:
         {"id": key, "prompt": inspect_text(sample), "answer": str(sample.target)}
         for key, sample in zip(keyed(map(inspect_text, samples)), samples, strict=True)
     ]
-    return {"harness": inspect_name(request, task), "items": items}
+    return {"harness": inspect_name(request, task), "items": items, "origin": inspect_origin(task.dataset)}
+
+
+def inspect_origin(dataset: Any) -> list[str]:
+    """`location` is a dataset's id (hf_dataset), an address or a path (json_dataset, csv_dataset), or nothing."""
+    place = dataset.location or ""
+    hub = place and "://" not in place and not Path(place).exists()
+    told = place if hub else origin(place)
+    return [told] if told else []
 
 
 def inspect_score(request: Request) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 import pytest
 from pydantic import ValidationError
 
-from tests.tools.outside_world import BUSY, Asked, Reply, Site, use
+from tests.tools.outside_world import BUSY, Asked, Reply, Site, made_elsewhere, use, use_for
 from tools.code.examples import FIND_EXAMPLES
 from tools.code.reading import READ_CODE
 from tools.code.search import SEARCH_CODE, SEARCH_REPOSITORIES
@@ -162,3 +162,19 @@ async def test_the_token_goes_to_the_api_only(world: Site, monkeypatch: pytest.M
         return asked.headers.get("authorization")
 
     assert [sent(asked) for asked in world.asked] == [None, "Bearer the-token"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://github.com/ada/sums", "https://raw.githubusercontent.com/Ada/sums/main/data/test.jsonl"]
+)
+async def test_what_holds_the_test_split_is_closed(world: Site, monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "the-token")
+    found = CODE | {"path": "data/test.jsonl", "repository": {"full_name": "ada/sums"}}
+    world.on("/github/search/code", Reply({"total_count": 2, "items": [CODE, found]}))
+    world.on("/raw/ada/sums/HEAD/README.md", Reply("# Sums"))
+    for request in made_elsewhere(origin):
+        with pytest.raises(ToolFault, match=r"ada/Sums data/test\.jsonl holds this task's test split"):
+            await use_for(request, READ_CODE, repository="ada/Sums", path="data/test.jsonl", ref="v1")
+        assert "# Sums" in await use_for(request, READ_CODE, repository="ada/sums", path="README.md")
+        told = await use_for(request, SEARCH_CODE, query="GRPOConfig")
+        assert told.count("training_args") == 1 and "ada/sums data/test.jsonl\n[closed" in told

@@ -7,7 +7,7 @@ import pytest
 from protocol.brief import Task
 from protocol.research import ReviewRequest
 from tests.tools.hub.hub_pages import dataset, first_rows, refused
-from tests.tools.outside_world import Asked, Reply, Site, use, use_for
+from tests.tools.outside_world import Asked, Reply, Site, made_elsewhere, use, use_for
 from tools.hub.files import LIST_HUB_FILES, READ_HUB_FILE
 from tools.hub.rows import DATASET_ROWS, DATASET_STATISTICS
 from tools.service import Missing
@@ -114,6 +114,37 @@ async def test_the_tasks_test_split_is_closed(world: Site, tool: Tool, id: str) 
     with pytest.raises(ToolFault, match="is this task's test split"):
         await use_for(REQUEST, tool, id=id, config="socratic", split="test")
     assert not world.asked
+
+
+@pytest.mark.parametrize("tool", [DATASET_ROWS, DATASET_STATISTICS], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("request_", made_elsewhere("ada/sums"), ids=["benchmark", "generator"])
+async def test_where_a_benchmark_or_a_generator_has_the_test_from_is_closed(
+    world: Site, tool: Tool, request_: ReviewRequest
+) -> None:
+    for id in ("ada/sums", "Ada/Sums", "mirror/sums"):
+        with pytest.raises(ToolFault, match=f"{id}, split train, is this task's test split"):
+            await use_for(request_, tool, **SPLIT | {"id": id})
+    assert not world.asked
+
+
+@pytest.mark.parametrize(
+    "origin", ["ada/sums:test", "https://huggingface.co/datasets/ada/sums", "https://hf.co/datasets/sums/viewer/x"]
+)
+async def test_files_of_such_a_dataset_are_closed_and_its_card_is_not(world: Site, origin: str) -> None:
+    world.on("/datasets/ada/sums/resolve/main/README.md", Reply("# Sums"))
+    for request in made_elsewhere(origin):
+        assert "# Sums" in await use_for(request, READ_HUB_FILE, id="ada/sums", kind="dataset", path="README.md")
+        with pytest.raises(ToolFault, match="of its files only the card is open"):
+            await use_for(request, READ_HUB_FILE, id="Ada/sums", kind="dataset", path="data/test.csv")
+    assert len(world.asked) == 2
+
+
+async def test_an_origin_that_names_a_split_leaves_the_others_open(world: Site) -> None:
+    world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 3)))
+    for request in made_elsewhere("ada/sums:test[:50%]"):
+        assert "row 0" in await use_for(request, DATASET_ROWS, **SPLIT)
+        with pytest.raises(ToolFault, match="is this task's test split"):
+            await use_for(request, DATASET_ROWS, **SPLIT | {"split": "test"})
 
 
 async def test_the_other_splits_are_open_and_the_files_are_not(world: Site) -> None:

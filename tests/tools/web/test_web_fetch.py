@@ -6,7 +6,7 @@ import pytest
 
 from protocol.brief import Task
 from protocol.research import ReviewRequest
-from tests.tools.outside_world import BROKEN, Reply, Site, use, use_for
+from tests.tools.outside_world import BROKEN, Reply, Site, made_elsewhere, use, use_for
 from tests.tools.papers.paper_pages import pdf
 from tools.tool import ToolFault
 from tools.web import fetch
@@ -161,3 +161,38 @@ async def test_the_tasks_test_split_is_closed_on_the_web_too(world: Site, path: 
 async def test_other_pages_of_the_hub_are_open(world: Site, path: str) -> None:
     world.otherwise = Reply("<html><body>a page</body></html>")
     assert "a page" in await use_for(request_with_a_test_split_on_the_hub(), WEB_FETCH, url=f"{world.url}{path}")
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"),
+    [
+        ("Idavidrein/gpqa", "https://huggingface.co/datasets/Idavidrein/gpqa"),
+        (
+            "Idavidrein/gpqa",
+            "https://HuggingFace.co./datasets/idavidrein/GPQA/resolve/main/gpqa_main.csv?download=true",
+        ),
+        ("Idavidrein/gpqa:train", "https://hf.co/datasets/Idavidrein/gpqa/blob/main/gpqa_main.csv"),
+        ("Idavidrein/gpqa", "https://huggingface\u3002co/datasets/Idavidrein/gpqa/viewer"),
+        ("Idavidrein/gpqa", "https://datasets-server.huggingface.co/rows?dataset=Idavidrein%2Fgpqa&split=train"),
+        ("Idavidrein/gpqa", "https://huggingface.co/api/datasets/Idavidrein/gpqa/parquet/gpqa_main/train/0.parquet"),
+        ("https://huggingface.co/datasets/a/b", "https://datasets-server.huggingface.co/first-rows?dataset=a/b"),
+        ("https://x.org/simple/gpqa.csv", "https://X.org/simple//gpqa.csv?raw=1"),
+        ("https://x.org/tests", "http://x.org/a/../tests/1.json"),
+        ("https://github.com/o/r", "https://raw.githubusercontent.com/O/R/main/data/test.jsonl"),
+        (
+            "https://raw.githubusercontent.com/o/r/main/data/test.jsonl",
+            "https://github.com/o/r/blob/v2/data/test.jsonl",
+        ),
+    ],
+)
+async def test_where_the_test_comes_from_is_closed(world: Site, origin: str, url: str) -> None:
+    for request in made_elsewhere("other/set", origin):
+        with pytest.raises(ToolFault, match=r"holds this task's test split"):
+            await use_for(request, WEB_FETCH, url=url)
+
+
+async def test_pages_beside_the_origin_are_open(world: Site) -> None:
+    world.otherwise = Reply("<html><body>a page</body></html>")
+    for request in made_elsewhere(f"{world.url}/tests/one.csv", f"{world.url}/datasets/a/b"):
+        for path in ("/tests/one.csv.html", "/tests", "/other", "/datasets/a/other"):
+            assert "a page" in await use_for(request, WEB_FETCH, url=f"{world.url}{path}")
