@@ -20,7 +20,7 @@ from protocol import subjects
 from protocol.bus import Bus
 from protocol.errors import BusUnavailable
 from protocol.job import CancelJob, Job, Needs
-from protocol.lane import placed_by
+from protocol.lane import lane_of, placed_by
 from protocol.tasks import AGAIN_SECONDS
 from protocol.worker import Condition, HeldJob, Order, Unserved, WorkerState
 from services.artifacts.courier import Courier
@@ -32,6 +32,7 @@ from services.executor.inventory.placement import Placed, default_slots
 from services.executor.inventory.policy import LaneState, choose, unservable
 from services.executor.presence import Presence
 from services.executor.queue import JobQueue
+from services.executor.rests import Rests
 from services.executor.watch.thresholds import Thresholds
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,6 @@ AWAY_SECONDS = 1.0
 """Pause before the queue is asked again when the bus did not answer."""
 MISSED_SECONDS = 0.02
 """Pause after another worker was faster."""
-FIRST_REST, MOST_REST = 2 * POLL, 60.0
-"""Seconds for which a worker that cannot start jobs takes none, doubled each time: else it, who is never busy, would
-have them all. Others look at the queue meanwhile."""
 
 
 @dataclass(eq=False)
@@ -78,10 +76,7 @@ class Worker:
         self._unserved: tuple[Unserved, ...] = ()
         self._restored = time.monotonic()
         self._stopping = False
-        self._failures = 0
-        """In a row: jobs that could not be started."""
-        self._rests_until = 0.0
-        """Monotonic."""
+        self._rests = Rests()
         self._presence = Presence(bus, self.state, self.obey, owner)
 
     @property
@@ -162,12 +157,12 @@ class Worker:
 
     async def _take_one(self) -> bool:
         """Take the job whose turn it is; False when there is none, or no room."""
-        if self.condition != "working" or time.monotonic() < self._rests_until:
+        if self.condition != "working":
             return False
         lanes = await self.queue.lanes()
         self._note_unserved(lanes)
         running = [held.placed for held in self._held]
-        choice = choose(self.backend.machine, self.slots, running, lanes, time.time())
+        choice = choose(self.backend.machine, self.slots, running, self._rests.awake(lanes), time.time())
         if choice is None:
             return False
         delivery = await self.queue.take(choice.lane)
@@ -197,26 +192,19 @@ class Worker:
 
     async def _attend(self, held: Held, before: list[asyncio.Task[None]]) -> None:
         """See an attempt through; a worker outlives whatever befalls it."""
-        job = held.attempt.job.id
+        job, lane = held.attempt.job.id, lane_of(held.attempt.job)
         try:
             if before:  # we lost its lease and got it again: two attempts must not share the folder
                 await asyncio.wait(before)
             await held.attempt.run()
-            self._failures = 0
+            self._rests.worked(lane)
         except (BackendFailed, NatsError, OSError):  # of which the attempt has told
-            self._rest()
+            log.warning("worker %s takes no job like %s for %.0f s", self.name, job, self._rests.failed(lane))
         except Exception:  # a defect of ours: the queue delivers the job again, a few times at most
             log.exception("job %s will be delivered again", job)
         finally:
             self._held.remove(held)
             self.queue.wake()
-
-    def _rest(self) -> None:
-        """Leave the queue to others for a while."""
-        rest = min(MOST_REST, FIRST_REST * 2.0 ** min(self._failures, 9))
-        self._failures += 1
-        self._rests_until = time.monotonic() + rest
-        log.warning("worker %s takes no job for %.0f s", self.name, rest)
 
     async def _cancel(self, msg: Msg) -> None:
         """A cancel request; it is for us if the job runs here."""

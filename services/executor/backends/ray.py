@@ -21,7 +21,7 @@ from ray.util.state.exception import RayStateApiException
 from protocol.job import Job
 from services.executor.backends.backend import BackendFailed
 from services.executor.backends.shared_folder import Cluster, State
-from services.executor.inventory.machine import Gpu, Grant, Machine
+from services.executor.inventory.machine import Gpu, Grant, Machine, Node, cluster
 from services.executor.job.control import Control
 from tools.sizing.gpus import memory_gb
 
@@ -107,11 +107,12 @@ class RayCluster(Cluster):
 
     def _machine(self, address: str) -> Machine:
         """What kinds of device the cluster has; how many jobs they take is Ray's to know."""
-        nodes = [node.resources_total or {} for node in list_nodes(address=address, filters=[("state", "=", "ALIVE")])]
-        gpus = [gpu for resources in nodes for gpu in _gpus(resources)]
-        memory = max((resources.get("memory", 0.0) for resources in nodes), default=0.0)
-        most = max((resources.get("CPU", 1.0) for resources in nodes), default=1.0)
-        return Machine(cpus=max(1, min(self.cpus, int(most))), memory_gb=memory / 1e9, gpus=tuple(gpus), elastic=True)
+        told = [node.resources_total or {} for node in list_nodes(address=address, filters=[("state", "=", "ALIVE")])]
+        nodes = tuple(
+            Node(cpus=int(one.get("CPU", 0)), memory_gb=one.get("memory", 0.0) / 1e9, gpus=tuple(_gpus(one)))
+            for one in told
+        )
+        return cluster(self.cpus, nodes)
 
     async def _ask(self, call: Callable[[], Answer]) -> Answer:
         """An answer of the cluster. Raises `BackendFailed`."""

@@ -19,7 +19,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from protocol.job import Job
 from services.executor.backends.backend import BackendFailed
 from services.executor.backends.shared_folder import Cluster, State
-from services.executor.inventory.machine import Gpu, Grant, Machine
+from services.executor.inventory.machine import Gpu, Grant, Machine, Node, cluster
 from services.executor.job.control import Control
 from services.executor.job.main import supervise
 from services.executor.sandbox import environment
@@ -44,15 +44,14 @@ class SlurmCluster(Cluster):
 
     async def open(self) -> Machine:
         lines = (await _run("sinfo", "--noheader", "--Node", "--format=%N|%c|%m|%G|%T")).splitlines()
-        nodes = {fields[0]: fields for fields in (line.strip().split("|") for line in lines) if len(fields) == 5}
-        if not nodes:
+        told = {fields[0]: fields for fields in (line.strip().split("|") for line in lines) if len(fields) == 5}
+        if not told:
             raise BackendFailed("Slurm has no machine for you: see sinfo")
-        return Machine(
-            cpus=max(1, min(self.cpus, max(_number(node[1]) for node in nodes.values()))),
-            memory_gb=max(_number(node[2]) for node in nodes.values()) * 2**20 / 1e9,
-            gpus=tuple(gpu for node in nodes.values() for gpu in gpus_of(node[3])),
-            elastic=True,
+        nodes = tuple(
+            Node(cpus=_number(cpus), memory_gb=_number(megabytes) * 2**20 / 1e9, gpus=gpus_of(gres))
+            for _, cpus, megabytes, gres, _ in told.values()
         )
+        return cluster(self.cpus, nodes)
 
     async def submit(self, job: Job, control: Control, grant: Grant) -> str:
         try:

@@ -22,6 +22,14 @@ class Gpu(Part):
     mig: bool = False
 
 
+class Node(Part):
+    """One machine of a cluster."""
+
+    cpus: int
+    memory_gb: float
+    gpus: tuple[Gpu, ...] = ()
+
+
 class Machine(Part):
     """What jobs may be given here, all of it."""
 
@@ -31,6 +39,8 @@ class Machine(Part):
     driver: str | None = None
     elastic: bool = False
     """Something else places the jobs (Ray, Slurm, HF Jobs): this only says what kinds of device there are."""
+    nodes: tuple[Node, ...] = ()
+    """Of an elastic one the machines, where they are known: a job has one of them, and no more than it has."""
     backend: str = "local"
     """What runs jobs on it."""
 
@@ -50,6 +60,18 @@ class Grant(Part):
     def device(self) -> str:
         """What the job runs on, for people: `cpu`, `2 × NVIDIA H200`."""
         return named(self.gpus)
+
+
+def cluster(cpus: int, nodes: tuple[Node, ...]) -> Machine:
+    """An elastic machine of these, on which a job is given so many CPUs where its node has them."""
+    most = max((node.cpus for node in nodes), default=1)
+    return Machine(
+        cpus=max(1, min(cpus, most)),
+        memory_gb=max((node.memory_gb for node in nodes), default=0.0),
+        gpus=tuple(gpu for node in nodes for gpu in node.gpus),
+        elastic=True,
+        nodes=nodes,
+    )
 
 
 def named(gpus: Iterable[Gpu]) -> str:

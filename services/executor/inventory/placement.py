@@ -5,17 +5,18 @@
 - The GPUs of a job of several have one name: data-parallel training goes at the pace of the slowest. A MIG slice is a
   device like another, but never one of several: CUDA shows a process one slice only
   (https://docs.nvidia.com/datacenter/tesla/mig-user-guide/).
+- Where something else places the jobs (Ray, Slurm), only what one of its machines has is asked for.
 - Each job has a share of the CPUs and at least one. Those without a GPU leave one CPU to each GPU.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from protocol.job import Needs
 from protocol.message import Part
-from services.executor.inventory.machine import Gpu, Grant, Machine
+from services.executor.inventory.machine import Gpu, Grant, Machine, Node
 from tools.sizing.gpus import CONTEXT_GB
 
 HOST_RESERVE_GB = 1.0
@@ -70,11 +71,31 @@ def words(text: str) -> set[str]:
 
 
 def _anywhere(machine: Machine, needs: Needs) -> Grant | None:
-    """On an elastic machine what exists is not used up; the job is given the smallest that will do."""
-    suitable = sorted((gpu for gpu in machine.gpus if _suits(gpu, needs)), key=lambda gpu: gpu.memory_gb)
-    if needs.gpus and not suitable:
+    """On an elastic machine what exists is not used up, but a job runs on one node of it; where these are not known,
+    what there is of devices counts alone. The job is given the smallest device that will do."""
+    if not machine.nodes:
+        found = _smallest([machine.gpus], needs)
+        return Grant(cpus=machine.cpus, gpus=found[:1] * needs.gpus) if found or not needs.gpus else None
+    large = [node for node in machine.nodes if node.cpus and node.memory_gb >= (needs.memory_gb or 0.0)]
+    if not needs.gpus:
+        return Grant(cpus=min(machine.cpus, max(node.cpus for node in large))) if large else None
+    alike = [tuple(gpu for gpu in node.gpus if gpu.uuid == uuid) for node in large for uuid in _kinds(node)]
+    found = _smallest([gpus for gpus in alike if len(gpus) >= needs.gpus], needs)
+    if not found:
         return None
-    return Grant(cpus=machine.cpus, gpus=tuple(suitable[:1] * needs.gpus))
+    cpus = max(node.cpus for node in large if node.gpus.count(found[0]) >= needs.gpus)
+    return Grant(cpus=min(machine.cpus, cpus), gpus=found[:1] * needs.gpus)
+
+
+def _kinds(node: Node) -> list[str]:
+    """On a cluster all GPUs of a kind go by one name."""
+    return list(dict.fromkeys(gpu.uuid for gpu in node.gpus))
+
+
+def _smallest(groups: Iterable[tuple[Gpu, ...]], needs: Needs) -> tuple[Gpu, ...]:
+    """The smallest device of these that suits, as the first of the result; empty where none does."""
+    suitable = [gpu for gpus in groups for gpu in gpus if _suits(gpu, needs)]
+    return tuple(sorted(suitable, key=lambda gpu: gpu.memory_gb)[:1])
 
 
 def _gpus(

@@ -15,11 +15,11 @@ from executor_harness import CrewRun, taken, until
 from benchmarks.noop_backend import NoopBackend, NoopHandle
 from protocol.bus import Bus
 from protocol.errors import BusUnavailable
-from protocol.job import Job, JobAccepted, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted
+from protocol.job import Job, JobAccepted, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted, Needs
 from protocol.message import message_id
 from protocol.queue import started_id
 from services.bus_server import Connection
-from services.executor import history
+from services.executor import history, rests
 from services.executor.attempt import Attempt
 from services.executor.backends.backend import BackendFailed, Terms
 from services.executor.backends.local import LocalBackend
@@ -79,6 +79,31 @@ async def test_a_machine_that_can_start_nothing_spoils_no_job(server: Connection
     await broken.stop(working)
     await good.stop(helping)
     await good.bus.close()
+    await connection.close()
+
+
+async def test_what_a_backend_refuses_of_one_kind_keeps_the_others_from_nothing(
+    server: Connection, crew: CrewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster has no room for the first job, ever: the jobs that need less are not made to wait for it."""
+
+    class Full(NoopBackend):
+        async def start(self, job: Job, terms: Terms) -> NoopHandle:
+            if job.spec.needs.memory_gb:
+                raise BackendFailed("sbatch: error: Memory specification can not be satisfied")
+            return await super().start(job, terms)
+
+    for name in ("FIRST", "MOST"):
+        monkeypatch.setattr(rests, name, 3600.0)
+    connection = await server.connect("full")
+    worker = Worker(connection, Full(leaves_model=True), queue="default", name="full")
+    working = asyncio.create_task(worker.run())
+    refused = await crew.submit("noop", id="a", script="", needs=Needs(memory_gb=1.0))
+    await crew.wait(refused, JobGivenBack)
+    for n in range(3):
+        assert isinstance(await crew.end(await crew.submit("noop", id=f"b{n}", script="")), JobFinished)
+    assert len(await crew.events(refused, JobGivenBack)) == 1, "its lane rests meanwhile"
+    await worker.stop(working)
     await connection.close()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recorded import A100S, FEW_CPUS, H100S, MIG, MIXED, NONE, RECORDED
 
 from protocol.job import Needs
-from services.executor.inventory.machine import Gpu, Machine
+from services.executor.inventory.machine import Gpu, Machine, Node, cluster
 from services.executor.inventory.placement import HOST_RESERVE_GB, Placed, default_slots, fits, place
 from tools.sizing.gpus import CONTEXT_GB
 
@@ -152,3 +152,60 @@ def test_elsewhere_placed_jobs_are_only_asked_for_what_exists() -> None:
     cluster = Machine(cpus=4, memory_gb=0, elastic=True, gpus=(Gpu(uuid="h", name="NVIDIA H100", memory_gb=80),))
     assert fits(cluster, 3, Needs(gpus=8, kind="h100")) and not fits(cluster, 3, Needs(gpus=1, kind="a100"))
     assert len(placed(cluster, *[Needs(gpus=8)] * 5, slots=3)) == 3
+
+
+def _node(cpus: int, memory_gb: float, *kinds: tuple[str, float, int]) -> Node:
+    gpus = tuple(Gpu(uuid=f"gpu:{name}", name=name, memory_gb=gb) for name, gb, count in kinds for _ in range(count))
+    return Node(cpus=cpus, memory_gb=memory_gb, gpus=gpus)
+
+
+H100, A100, T4 = ("NVIDIA H100", 80.0), ("NVIDIA A100", 40.0), ("Tesla T4", 16.0)
+nodes = st.lists(
+    st.builds(
+        _node,
+        st.sampled_from([0, 1, 8, 64]),
+        st.sampled_from([16.0, 64.0, 500.0]),
+        st.tuples(*(st.just(part) for part in H100), st.integers(0, 8)),
+        st.tuples(*(st.just(part) for part in A100), st.sampled_from([0, 0, 4])),
+        st.tuples(*(st.just(part) for part in T4), st.sampled_from([0, 0, 2])),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def holds(node: Node, wanted: Needs, cpus: int) -> bool:
+    """As sbatch and Ray look at it: one node, GPUs of one kind. Written apart from the code under test, on purpose."""
+    enough = node.cpus >= cpus and node.memory_gb >= (wanted.memory_gb or 0)
+    alike = [
+        [gpu for gpu in node.gpus if gpu.name == name and gpu.memory_gb >= (wanted.min_memory_gb or 0)]
+        for name in {gpu.name for gpu in node.gpus if (wanted.kind or "") in gpu.name.lower()}
+    ]
+    return enough and (not wanted.gpus or any(len(gpus) >= wanted.gpus for gpus in alike))
+
+
+@given(nodes=nodes, wanted=needs, cpus=st.integers(1, 16))
+def test_a_cluster_is_asked_for_what_one_of_its_nodes_has_and_for_nothing_else(
+    nodes: list[Node], wanted: Needs, cpus: int
+) -> None:
+    grant = place(cluster(cpus, tuple(nodes)), 3, [], wanted)
+    assert (grant is not None) is any(holds(node, wanted, 1) for node in nodes)
+    if grant is not None:
+        exact = wanted.model_copy(update={"kind": grant.gpus[0].name.lower()}) if grant.gpus else wanted
+        assert len(grant.gpus) == wanted.gpus and len(set(grant.gpus)) <= 1
+        assert 1 <= grant.cpus <= cpus and any(holds(node, exact, grant.cpus) for node in nodes)
+
+
+@given(nodes=nodes, wanted=st.lists(needs, max_size=12), slots=st.integers(1, 4))
+def test_a_cluster_is_given_no_more_jobs_than_slots(nodes: list[Node], wanted: list[Needs], slots: int) -> None:
+    machine = cluster(4, tuple(nodes))
+    there = placed(machine, *wanted, slots=slots)
+    assert len(there) == min(slots, sum(fits(machine, slots, one) for one in wanted))
+
+
+def test_a_job_that_no_node_has_room_for_is_not_sent_to_a_cluster() -> None:
+    machine = cluster(4, (_node(32, 64.0, (*H100, 8)), _node(8, 500.0), _node(8, 64.0, (*A100, 4))))
+    assert fits(machine, None, Needs(gpus=8)) and not fits(machine, None, Needs(gpus=9))
+    assert not fits(machine, None, Needs(gpus=32)) and not fits(machine, None, Needs(gpus=8, kind="a100"))
+    assert fits(machine, None, Needs(memory_gb=400)) and not fits(machine, None, Needs(memory_gb=5000))
+    assert not fits(machine, None, Needs(gpus=1, memory_gb=400)), "the large node has no GPU"
