@@ -1,7 +1,7 @@
 """Which mind a role of a run has: as the run's brief says, within what the run's budget allows. Used by the crew.
 
-A crew may serve many runs, each with its own choice of models; what a run has spent is read from its journal once, so
-that a crew that was started again goes on counting where the last one stopped.
+A crew may serve many runs, each with its own choice of models. What a run has spent is read from its journal, so that
+a crew that was started again goes on counting where the last one stopped, and no process spends what another has spent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from protocol.bus import Bus
 from protocol.errors import BadInput
 from protocol.journal import Journal
 from protocol.mcp import ServerTools
-from protocol.message import message_id
-from protocol.thought import Thought
+from protocol.message import Message, message_id
+from services.account import Account, AccountedMind
 from tools import mcp
 from tools.mcp import Servers
 
@@ -41,7 +41,7 @@ class RunMinds:
     def __init__(self, bus: Bus, instead: choice.Minds | None = None) -> None:
         """`instead`: minds for all runs, in place of what their briefs say."""
         self.bus, self.instead = bus, instead
-        self._limits: dict[str, Limits] = {}
+        self._accounts: dict[str, Account] = {}
         self._servers: dict[str, Servers] = {}
         self._patience: dict[tuple[str, str], Patience] = {}
         """By run and model."""
@@ -66,19 +66,21 @@ class RunMinds:
         from agents.minds.llm.patient import Patience
 
         model.key()
-        if run not in self._limits:
-            self._limits[run] = await self._read(run, brief)
+        if run not in self._accounts:
+            self._accounts[run] = self._opened(run, brief)
+        account = self._accounts[run]
         patience = self._patience.setdefault((run, str(model)), Patience())
         shared: dict[str, Any] = {"servers": self._servers[run], "patience": patience}
-        return LlmMind(role, model, self._limits[run], require=brief.require_llm, **shared)
+        mind = LlmMind(role, model, account.limits, require=brief.require_llm, **shared)
+        return AccountedMind(mind, account)
 
     async def _brief(self, run: str) -> Brief | None:
         journal = Journal(self.bus, run)
         found = await journal.find(message_id(run, "brief")) if await journal.exists() else None
         return found.data if found is not None and isinstance(found.data, Brief) else None
 
-    async def _read(self, run: str, brief: Brief) -> Limits:
-        """The run's limits, and what was spent of them before; beside them its MCP servers, and what they offered."""
+    def _opened(self, run: str, brief: Brief) -> Account:
+        """The run's limits; beside them its MCP servers, which are told what they offered before."""
         servers = self._servers[run] = _servers()
         budget = brief.task.budget
         seconds = min(TURN.seconds or SHORTEST_TURN, max(SHORTEST_TURN, TURN_SHARE * budget.time))
@@ -87,12 +89,12 @@ class RunMinds:
             roles={role: _allowance(of) for role, of in budget.roles.items()},
             turn_allowance=TURN.model_copy(update={"seconds": seconds}),
         )
-        async for _, envelope in Journal(self.bus, run).replay():
-            if isinstance(envelope.data, Thought):
-                limits.of(envelope.data.role).note(envelope.data)
-            elif isinstance(envelope.data, ServerTools):
-                servers.note(envelope.data)
-        return limits
+
+        def hear(said: Message) -> None:
+            if isinstance(said, ServerTools):
+                servers.note(said)
+
+        return Account(Journal(self.bus, run), limits, hear)
 
 
 def _allowance(budget: MindBudget) -> Allowance:

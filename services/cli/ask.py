@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     from protocol.crew import ELSEWHERE
     from protocol.envelope import wrap
     from protocol.errors import PostdocsError
-    from protocol.message import Message
+    from protocol.message import Message, message_id
     from protocol.thought import Reply
     from services.minds import RunMinds
     from services.run_access import find_anywhere, open_journal
@@ -61,7 +62,8 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
         await journal.append(question)
 
         async def say(message: Message) -> None:
-            await journal.append(wrap(message, run=journal.run, sender=role_name, causation=question.id))
+            id = message_id(question.id, secrets.token_hex(8))  # the same call twice is said twice, and paid twice
+            await journal.append(wrap(message, run=journal.run, sender=role_name, causation=question.id, id=id))
 
         async def ask(recipient: str, message: Message) -> Message:
             raise PostdocsError(f"nobody is asked in a talk, nor is {recipient}")

@@ -113,7 +113,14 @@ class Bench(Workbench):
 
     async def _submit(self, arguments: Mapping[str, Any]) -> str:
         filled = self.form.fields.model_validate(arguments)
-        self.reply = await self.form.complete(self.request, filled, self.desk.ask)
+        left = self.limit.seconds_left()
+        try:
+            async with asyncio.timeout(left) as patience:
+                self.reply = await self.form.complete(self.request, filled, self.desk.ask)
+        except TimeoutError as error:
+            if not patience.expired():
+                raise
+            raise BadForm(f"trying your answer took longer than the {left or 0:.0f} s that were left") from error
         return "accepted"
 
     async def _use(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:

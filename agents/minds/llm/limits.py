@@ -86,7 +86,7 @@ class Limit:
         self.check()
 
     def note(self, cost: Thought) -> None:
-        """Count what was spent before, by a process that is no more."""
+        """Count what another process has spent, of now or of before."""
         for limit in self._outwards():
             limit.tokens += cost.prompt_tokens + cost.completion_tokens
             limit.usd += cost.usd or 0.0

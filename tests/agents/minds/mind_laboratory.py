@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,6 +31,8 @@ class Answer(Part):
 async def _complete(request: Tell, filled: Answer, ask: Ask) -> CancelRun:
     if filled.text == "bad":
         raise BadForm("text must not be `bad`")
+    if filled.text == "slow":
+        await asyncio.sleep(60)
     if filled.text.startswith("unfit"):
         raise Unfit(f"it was tried: {filled.text}")
     return CancelRun(reason=filled.text)

@@ -111,3 +111,12 @@ async def test_a_role_that_may_use_no_tools_thinks_without(monkeypatch: pytest.M
     limits = Limits(run=Limit("the run", Allowance(tool_calls=3)), role=Allowance(tool_calls=0))
     async with laboratory(monkeypatch, reads_until_told, tools=[READ], limits=limits) as lab:
         assert await lab.ask() == "read" and [list(talk.tools) for talk in lab.server.seen] == [["submit"]]
+
+
+async def test_an_answer_that_is_tried_for_too_long_ends_with_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(turn_allowance=Allowance(seconds=0.5))
+    async with laboratory(monkeypatch, lambda talk: Call("submit", {"text": "slow"}), limits=limits) as lab:
+        assert await lab.ask() == "by the playbook"
+        (tried,) = lab.heard(ToolCalled)
+        assert tried.failed and tried.result == "trying your answer took longer than the 0 s that were left"
+        assert "of 0.5 seconds" in lab.heard(Fallback)[0].reason
