@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -23,11 +24,20 @@ from services.task_faults import Fault, line_of, spell
 
 Loc = tuple[str | int, ...]
 Complaint = tuple[Loc, str]
+Roles = Literal["own", "installed", "there"]
+"""Which roles a task may name: those that are installed here and the files of `roles/` beside it; the former alone,
+where it has no folder of its own; or any, where only who runs it knows them."""
 
 
-def known(plan: CrewPlan, folder: Path) -> list[str]:
+def known(plan: CrewPlan, folder: Path | None) -> list[str]:
     """All roles that may be named in a task that lies in `folder`. Raises `BadInput`."""
-    return sorted({*registry.names(), *registry.files(folder), *plan.add})
+    return sorted({*registry.names(), *(registry.files(folder) if folder else ()), *plan.add})
+
+
+def left_behind(plan: CrewPlan, folder: Path) -> dict[str, Path]:
+    """The files of `roles/` that would take part here, and do not where the task is handed over. Raises `BadInput`."""
+    elsewhere = {name for name, seat in plan.add.items() if seat.elsewhere}
+    return {name: path for name, path in registry.files(folder).items() if name not in {*plan.without, *elsewhere}}
 
 
 def served_here(crew: Crew) -> list[str]:
@@ -51,10 +61,10 @@ def cast(plan: CrewPlan, folder: Path | None) -> Crew:
     return crew
 
 
-def in_crew(root: yaml.Node, task: Task, folder: Path) -> Iterator[Fault]:
+def in_crew(root: yaml.Node, task: Task, folder: Path, roles: Roles = "own") -> Iterator[Fault]:
     """What is wrong with `crew:`, each with its line."""
     try:
-        _, complaints = _Casting(task.crew, folder).crew()
+        _, complaints = _Casting(task.crew, folder if roles == "own" else None, there=roles == "there").crew()
     except BadInput as error:  # in a file of roles/
         complaints = [((), str(error))]
     for loc, told in complaints:
@@ -66,6 +76,8 @@ def in_crew(root: yaml.Node, task: Task, folder: Path) -> Iterator[Fault]:
 class _Casting:
     plan: CrewPlan
     folder: Path | None
+    there: bool = False
+    """Only who runs it knows the roles: nothing is loaded, and none is missed."""
     here: Mapping[str, Path] = field(init=False)
     roles: dict[str, Role] = field(init=False, default_factory=dict)
     skipped: dict[str, str] = field(init=False, default_factory=dict)
@@ -87,6 +99,8 @@ class _Casting:
 
     def _load(self) -> Iterator[Complaint]:
         """Load what is not elsewhere. Its own place is looked at in `_places`."""
+        if self.there:
+            return
         installed = set(registry.names())
         for name in self._names():
             if self._elsewhere(name) or name in self.plan.without or not {name} & {*installed, *self.here}:
@@ -109,7 +123,7 @@ class _Casting:
             if name in INDISPENSABLE:
                 remedy = f"replace it: crew: {{replace: {{{name}: YOUR_ROLE}}}}"
                 yield loc, f"a crew cannot go without the {name}, {INDISPENSABLE[name]}; {remedy}"
-            elif name not in {*registry.names(), *self.here}:
+            elif self.folder is not None and name not in {*registry.names(), *self.here}:
                 yield loc, f"there is no role {name!r} to leave out: {_those([*registry.names(), *self.here])}"
             elif name in self.plan.add or name in {*self.plan.replace, *self.plan.replace.values()}:
                 yield loc, f"{name} is left out here and used elsewhere in crew: keep one"
@@ -122,7 +136,7 @@ class _Casting:
                 yield loc, f"only a built-in role can be replaced: {_those(BUILT_IN)}"
             elif name in BUILT_IN or others:
                 yield loc, f"{name} has a place already: give a role of its own for {seat}"
-            elif name not in self._names() and name not in self.skipped:
+            elif not self.there and name not in self._names() and name not in self.skipped:
                 yield loc, f"there is no role {name!r}: {_remedy(name)}"
             elif name in self.plan.add and self.plan.add[name].after:
                 yield loc, f"{name} stands after {self.plan.add[name].after} too: give it one place"
@@ -139,7 +153,7 @@ class _Casting:
                 yield loc, f"{name} is built in, and has its place: leave it out here"
             elif (fault := name_fault(name)) is not None:
                 yield loc, fault
-            elif not seat.elsewhere and name not in {*registry.names(), *self.here}:
+            elif not (self.there or seat.elsewhere) and name not in {*registry.names(), *self.here}:
                 yield loc, f"there is no role {name!r}: {_remedy(name)}"
 
     def _member(self, name: str) -> Member:
@@ -154,6 +168,8 @@ class _Casting:
 
     def _places(self, crew: Crew) -> Iterator[Complaint]:
         """Each role that stands somewhere stands after something that is there, and can answer there."""
+        if self.there:
+            return
         reached = crew.placed()
         for member in crew.members:
             if member.after is None:

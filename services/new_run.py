@@ -33,10 +33,12 @@ async def make_run(
     """Make the folder; `text` is the task file, `task_folder` what its paths are relative to; with
     `own_roles` the project's `roles/` there is looked at.
 
-    Raises `BadInput` when the base model is nowhere, the crew cannot be had, or the folder cannot be made.
+    Raises `BadInput` when the base model is nowhere, the crew cannot be had, a budget bounds nobody, or the folder
+    cannot be made.
     """
     base = await base_model.find(task.base_model, task_folder)
     crew = casting.cast(task.crew, task_folder if own_roles else None)
+    _bound(task, task_folder if own_roles else None)
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,3 +56,11 @@ async def make_run(
     draft.write_text(brief.model_dump_json(indent=2))
     draft.replace(folder.brief)  # last, and at once: a folder with a brief is a run
     return brief
+
+
+def _bound(task: Task, folder: Path | None) -> None:
+    """A task that was handed over was looked at where the roles of this machine are not known."""
+    known = casting.known(task.crew, folder) if task.budget.roles else []
+    for role in task.budget.roles:
+        if role not in known:
+            raise BadInput(f"budget.roles.{role}: there is no such role: write one of {', '.join(known)}")

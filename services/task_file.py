@@ -21,9 +21,16 @@ EXAMPLE_TASK = "examples/dates/task.yaml"
 _MOST_FAULTS = 10
 
 
-def load_task(path: Path, data: Path | None = None, text: str | None = None, *, here: bool = False) -> Task:
+def load_task(
+    path: Path,
+    data: Path | None = None,
+    text: str | None = None,
+    *,
+    here: bool = False,
+    roles: casting.Roles = "own",
+) -> Task:
     """The task in the file at `path`, or in `text` as if it stood there; `data` is the folder that `--data` gave.
-    With `here`, what its scorer needs must be on this machine.
+    With `here`, what its scorer needs must be on this machine. `roles`: which ones it may name.
 
     Raises `BadInput`: one line a fault, `FILE:LINE: what is wrong with which value: what to write instead`.
     `base_model` stays as it was given (a path relative to the file, or a Hub id).
@@ -39,7 +46,7 @@ def load_task(path: Path, data: Path | None = None, text: str | None = None, *, 
         raise BadInput(_syntax(path, error)) from error
     faults = [*task_faults.in_templates(root, task), *in_metric(root, task, path.parent, here)]
     faults += _missing_files(root, task, path.parent, data)
-    faults += _in_roles(root, task, path.parent)
+    faults += _in_roles(root, task, path.parent, roles)
     faults += in_columns(root, task, path.parent, data)
     missing_model = base_model.fault(task.base_model, path.parent)
     if missing_model:
@@ -110,12 +117,12 @@ def _missing_files(root: yaml.Node, task: Task, folder: Path, data: Path | None)
     return faults
 
 
-def _in_roles(root: yaml.Node, task: Task, folder: Path) -> list[Fault]:
+def _in_roles(root: yaml.Node, task: Task, folder: Path, roles: casting.Roles) -> list[Fault]:
     """What is wrong with the crew; budgets of roles that are not in it: they would bound nobody."""
-    faults = list(casting.in_crew(root, task, folder))
-    if faults:
+    faults = list(casting.in_crew(root, task, folder, roles))
+    if faults or roles == "there":
         return faults
-    known = casting.known(task.crew, folder) if task.budget.roles else []
+    known = casting.known(task.crew, folder if roles == "own" else None) if task.budget.roles else []
     return [
         Fault(
             line_of(root, ("budget", "roles", role)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents import registry
 from protocol.brief import Choices, Task
 from protocol.bus import Bus
 from protocol.envelope import NO_RUN, wrap
@@ -13,6 +12,7 @@ from protocol.message import Message
 from protocol.runs import ListRuns, RunAccepted, RunList, RunRow, StartRun
 from services import base_model
 from services.bus_server import Connection
+from services.casting import left_behind
 from services.graph_server import given
 from services.graph_server.server import NAME
 from services.new_run import new_id
@@ -53,12 +53,12 @@ async def hand_over(
 async def packed(path: Path, data: Path | None, budget: float | None) -> tuple[Task, dict[str, Path]]:
     """The task at `path` as it is handed over, and its files by name. Raises `BadInput`."""
     folder = path.resolve().parent
-    told = load_task(path, data).within(budget)
-    own = registry.files(folder)
-    if own:
+    told = load_task(path, data, roles="there").within(budget)
+    for name, file in left_behind(told.crew, folder).items():
         raise BadInput(
-            f"{next(iter(own.values()))} is not handed over: install the role where the graph server is, or serve it "
-            f"on the bus (postdocs role) and say so: add: {{{next(iter(own))}: {{after: …, elsewhere: true}}}}"
+            f"{file} is not handed over: install the role where the graph server is and take the file away; or serve "
+            f"it on the bus (postdocs role) and say so: crew: {{add: {{{name}: {{after: …, elsewhere: true}}}}}}; or "
+            f"leave it out: crew: {{without: [{name}]}}"
         )
     await base_model.find(told.base_model, folder)  # made here where it is a recipe
     return given.gather(told, folder, data)

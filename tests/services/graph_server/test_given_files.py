@@ -9,10 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from protocol import subjects
+from protocol.brief import Choices, MindBudget
 from protocol.bus import Bus
 from protocol.errors import BadInput
-from protocol.runs import GivenFile
-from services.graph_server import given
+from protocol.runs import GivenFile, StartRun
+from services.casting import cast
+from services.graph_server import client, given
+from services.run_folder import RunFolder
 from services.task_file import load_task
 from tests.runs import crew
 
@@ -78,3 +81,48 @@ async def test_what_is_too_large_is_refused_with_a_remedy(
     (tmp_path / "a").write_text("four")
     with pytest.raises(BadInput, match="put the model on the Hub"):
         await given.put(bus, {"task/a": tmp_path / "a"})
+
+
+ROLE = "from agents.role import Role\n\nROLE = Role(name='skeptic', about='doubts', playbook={})\n"
+
+
+async def test_a_role_that_is_a_file_is_handed_over_by_no_way_but_those_that_the_refusal_names(tmp_path: Path) -> None:
+    path = crew.last_digit_task(tmp_path, rows=50)
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles" / "skeptic.py").write_text(ROLE)
+    plain = path.read_text()
+    with pytest.raises(BadInput, match=r"skeptic\.py is not handed over: install .* take the file away; or serve it"):
+        await client.packed(path, None, None)
+    for remedy in ("add: {skeptic: {after: critic, elsewhere: true}}", "without: [skeptic]"):
+        path.write_text(f"{plain}crew: {{{remedy}}}\n")
+        task, files = await client.packed(path, None, None)
+        assert not [name for name in files if "skeptic" in name]
+        found = cast(task.crew, None)
+        assert found.elsewhere("skeptic") == ("elsewhere" in remedy)
+        assert found.seated("skeptic") == ("elsewhere" in remedy)
+
+
+async def test_a_role_that_only_the_graph_server_has_is_its_own_to_look_for(bus: Bus, tmp_path: Path) -> None:
+    path = crew.last_digit_task(tmp_path, rows=50)
+    crew_there = "{add: {auditor: {after: critic}}, replace: {critic: strict}, without: [scribe]}"
+    path.write_text(f"{path.read_text()}crew: {crew_there}\n")
+    with pytest.raises(BadInput, match="there is no role 'auditor'"):
+        load_task(path)
+    task, _ = await client.packed(path, None, None)
+    task = task.model_copy(update={"base_model": str(crew.TINY)})
+    request = StartRun(task=task, text=path.read_text(), files=(), choices=Choices())
+    with pytest.raises(BadInput, match="there is no role 'auditor': install it"):
+        await given.unpack(bus, request, RunFolder(tmp_path / "runs" / "r1"), Choices())
+    path.write_text(path.read_text().replace(crew_there, "{without: [engineer]}"))
+    with pytest.raises(BadInput, match="a crew cannot go without the engineer"):
+        await client.packed(path, None, None)
+
+
+async def test_a_budget_for_a_role_that_the_graph_server_has_not_is_refused_there(bus: Bus, tmp_path: Path) -> None:
+    path = crew.last_digit_task(tmp_path, rows=50)
+    task, _ = await client.packed(path, None, None)
+    budget = task.budget.model_copy(update={"roles": {"auditor": MindBudget(usd=1)}})
+    task = task.model_copy(update={"budget": budget, "base_model": str(crew.TINY)})
+    request = StartRun(task=task, text=path.read_text(), files=(), choices=Choices())
+    with pytest.raises(BadInput, match=r"budget\.roles\.auditor: there is no such role"):
+        await given.unpack(bus, request, RunFolder(tmp_path / "runs" / "r1"), Choices())
