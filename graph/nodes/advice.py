@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -13,6 +13,7 @@ from graph.context import CrewContext
 from graph.state import CrewState
 from protocol.advice import Advice, AdviceRequest, NotHeard
 from protocol.errors import AnswerFailed, NoAnswer, WrongAnswer
+from protocol.tasks import stop
 
 PATIENCE_SECONDS = 15.0
 """Without a sign of a role that is served here, which is being started, or started again."""
@@ -23,7 +24,9 @@ UNHEARD_SECONDS = 3.0
 SHARE = 0.1
 """One answer may take this share of the run's time …"""
 SHORTEST_SECONDS = 20.0
-"""… but no less than so many seconds."""
+"""… but no less than so many seconds, where there are so many."""
+LOOK_SECONDS = 1.0
+"""Longest wait for an event before it is looked again whether the run was cancelled."""
 
 
 def advice(role: str, place: str, onward: Sequence[str] = ()) -> Any:
@@ -59,21 +62,43 @@ def named(node: Any, name: str, told: Any) -> Any:
 
 
 async def hear(context: CrewContext, role: str, place: str, number: int) -> None:
-    """Ask, for as long as a role may think, and go on without an answer where there is none."""
+    """Ask, for as long as a role may think, and go on without an answer where there is none. When the time is over, or
+    the run is cancelled, nobody is asked, and nobody waited for."""
+    if context.ledger.cancelled or context.clock.over(context.ledger):
+        return
     patience = ELSEWHERE_SECONDS if context.brief.crew.elsewhere(role) else PATIENCE_SECONDS
     if role in context.ledger.unheard:
         patience = UNHEARD_SECONDS
-    longest = max(SHORTEST_SECONDS, SHARE * context.clock.budget)
+    longest = min(max(SHORTEST_SECONDS, SHARE * context.clock.budget), context.clock.left(context.ledger))
     key = (place, number)
+    question = context.consult(role, _request(context, place, number), Advice, *key, timeout=patience)
     try:
         async with asyncio.timeout(longest):
-            await context.consult(role, _request(context, place, number), Advice, *key, timeout=patience)
+            await _unless_cancelled(context, question)
         return
     except TimeoutError:
         reason = f"it has thought for {longest:.0f} s"
     except (NoAnswer, AnswerFailed, WrongAnswer) as error:
         reason = str(error)
     await context.say(NotHeard(role=role, reason=reason), role, *key)
+
+
+async def _unless_cancelled(context: CrewContext, question: Awaitable[Advice]) -> None:
+    """Wait for the answer, which is then in the journal, or until the run is cancelled."""
+    asking, cancelled = asyncio.ensure_future(question), asyncio.create_task(_cancelled(context))
+    try:
+        await asyncio.wait({asking, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        if asking.done():
+            asking.result()
+        else:
+            cancelled.result()
+    finally:
+        await stop([asking, cancelled])
+
+
+async def _cancelled(context: CrewContext) -> None:
+    while not context.ledger.cancelled:
+        await context.changed(LOOK_SECONDS)
 
 
 def _request(context: CrewContext, place: str, number: int) -> AdviceRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -18,7 +19,7 @@ from graph.nodes.advice import detour, hear
 from graph.state import CrewState
 from protocol.advice import Advice, AdviceRequest, NotHeard
 from protocol.bus import Bus, Handler
-from protocol.control import Tell
+from protocol.control import CancelRun, RunStarted, Tell
 from protocol.crew import Crew, Member
 from protocol.envelope import Envelope, wrap
 from protocol.errors import BadInput
@@ -117,6 +118,56 @@ async def test_one_that_is_elsewhere_and_nowhere_is_not_waited_for_long(
     monkeypatch.setattr(advice, "ELSEWHERE_SECONDS", 0.3)
     await hear(context, "nobody_there", "critic", 1)
     assert context.ledger.unheard == {"nobody_there"}
+
+
+async def questions(context: CrewContext) -> list[str]:
+    return [one.recipient async for _, one in context.journal.replay() if isinstance(one.data, AdviceRequest)]
+
+
+async def began(context: CrewContext, seconds_ago: float) -> None:
+    started = RunStarted(session=0, at=time.time() - seconds_ago, pid=1, host="h")
+    await context.settle(await _written(context, started))
+
+
+async def _written(context: CrewContext, message: Message) -> Envelope:
+    envelope = wrap(message, run=RUN, sender="user")
+    await context.journal.append(envelope)
+    return envelope
+
+
+async def test_when_the_time_is_over_or_the_run_is_cancelled_nobody_is_asked(
+    context: CrewContext, bus: Bus, stage: AsyncExitStack
+) -> None:
+    await serve(stage, bus, doubts)
+    await began(context, seconds_ago=99.0)
+    await hear(context, "skeptic", "critic", 1)
+    context.clock.budget = 1000.0
+    await context.settle(await _written(context, CancelRun()))
+    await hear(context, "skeptic", "critic", 2)
+    assert await questions(context) == [] and context.ledger.unheard == set()
+
+
+async def test_one_that_thinks_when_the_time_is_over_is_left(
+    context: CrewContext, bus: Bus, stage: AsyncExitStack
+) -> None:
+    await serve(stage, bus, broods)
+    await began(context, seconds_ago=94.5)  # less what is kept back for verify and report: a second and a half
+    await hear(context, "skeptic", "critic", 1)
+    assert await questions(context) == ["skeptic"] and context.ledger.unheard == {"skeptic"}
+    assert context.clock.over(context.ledger)
+
+
+async def test_one_that_thinks_when_the_run_is_cancelled_is_left(
+    context: CrewContext, bus: Bus, stage: AsyncExitStack
+) -> None:
+    await serve(stage, bus, broods)
+    asking = asyncio.create_task(hear(context, "skeptic", "critic", 1))
+    while not await questions(context):
+        await context.changed(1.0)
+    await _written(context, CancelRun())
+    async with asyncio.timeout(5):
+        await asking
+    assert context.ledger.unheard == set(), "it did nothing wrong"
 
 
 async def test_the_graph_goes_on_where_the_step_before_has_chosen(
