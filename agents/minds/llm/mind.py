@@ -30,6 +30,7 @@ from agents.minds.llm.limits import Limit, LimitExceeded, Limits
 from agents.minds.llm.loops import Loops, Word
 from agents.minds.llm.patient import Patience, PatientClient
 from agents.minds.llm.prices import price
+from agents.minds.llm.shorten import shortened
 from agents.minds.playbook import PlaybookMind
 from agents.role import Role
 from protocol.errors import PostdocsError
@@ -102,7 +103,7 @@ class LlmMind:
                 bench = self._bench(request, form, [*own, *others], turn, limit, most)
                 try:
                     # what is left stands at the end: all before it may be in the provider's cache
-                    return await self._attempt(bench, turn, limit, f"{_shortened(told, length)}\n{limit.told()}")
+                    return await self._attempt(bench, turn, limit, f"{shortened(told, length)}\n{limit.told()}")
                 except ContextOverflow as error:
                     last = error
         raise last
@@ -209,14 +210,6 @@ def _say(words: list[Word], response: Response, cut_off: bool) -> list[str]:
     if cut_off:
         return [CALL_CUT_OFF]
     return [REPEATED] if Word.TELL in words else []
-
-
-def _shortened(text: str, length: int) -> str:
-    """Its beginning and its end: the brief stands first, the question last."""
-    if len(text) <= length:
-        return text
-    half = length // 2
-    return f"{text[:half]}\n[… {len(text) - length:,} characters left out …]\n{text[-half:]}"
 
 
 def _desk(request: Message, turn: Turn, role: str, model: str) -> Desk:
