@@ -13,10 +13,10 @@ from tools.hub import viewer
 from tools.hub.features import feature
 from tools.hub.held_out import refuse_split
 from tools.hub.services import RepositoryId
-from tools.tool import Desk, Tool
+from tools.tool import Desk, Tool, ToolFault
 
 FIRST_ROWS = 100
-"""What `/first-rows` holds, of datasets too that are shown in part only."""
+"""What `/first-rows` holds at most, of datasets too that are shown in part only; of long rows it may be ten."""
 CELL, PAGE = 1_500, 9_000
 """Characters of a value, and of all of a page: values are shorter in a long one."""
 COLUMNS, LABELS = 40, 15
@@ -53,7 +53,8 @@ class Rows(BaseModel):
     features: list[Column] = []
     rows: list[ShownRow]
     num_rows_total: int | None = None
-    partial: bool = False
+    truncated: bool = False
+    """Of `/first-rows`: there are further rows, or some are cut."""
 
 
 class Distribution(BaseModel):
@@ -72,24 +73,39 @@ class Statistics(BaseModel):
 
 async def _rows(given: DatasetRows, desk: Desk) -> str:
     refuse_split(desk, given.id, given.split)
-    where = {"config": given.config, "split": given.split}
-    if given.start + given.limit <= FIRST_ROWS:
-        found = await viewer.ask("/first-rows", given.id, where, Rows)
-        shown = found.rows[given.start : given.start + given.limit]
-    else:
+    name = f"{given.id} {given.config} / {given.split}"
+    found, shown, note = await _page(given)
+    if not shown:
+        if note:
+            raise viewer.NotShown(f"{name}: {note}. For others {viewer.FILES}")
+        total = f": it has {found.num_rows_total:,}" if found.num_rows_total is not None else ""
+        return f"{name} has no rows from {given.start} on{total}"
+    last = given.start + len(shown)
+    total = f" of {found.num_rows_total:,}" if found.num_rows_total is not None else ""
+    more = note or (f"go on with start={last}" if found.num_rows_total != last else "these are the last")
+    columns = ", ".join(f"{column.name} ({feature(column.type)})" for column in found.features[:COLUMNS])
+    head = f"{name}, rows {given.start} to {last - 1}{total}; {more}\ncolumns: {shortened(columns, 1_500)}"
+    each = max(60, min(CELL, PAGE // (len(shown) * max(1, len(found.features)))))
+    return "\n\n".join([head, *(_row(one, each) for one in shown)])
+
+
+async def _page(given: DatasetRows) -> tuple[Rows, list[ShownRow], str]:
+    """What is known of the split, the rows that are wanted, and a note where the server does not show all of these."""
+    where, last = {"config": given.config, "split": given.split}, given.start + given.limit
+    first = await viewer.ask("/first-rows", given.id, where, Rows) if last <= FIRST_ROWS else None
+    if first and len(first.rows) >= last:
+        return first, first.rows[given.start : last], ""
+    if first and not first.truncated:
+        whole = first.model_copy(update={"num_rows_total": len(first.rows)})
+        return whole, first.rows[given.start :], ""
+    try:
         page = where | {"offset": str(given.start), "length": str(given.limit)}
         found = await viewer.ask("/rows", given.id, page, Rows)
-        shown = found.rows[: given.limit]
-    if not shown:
-        return f"{given.id} {given.config} / {given.split} has no rows from {given.start} on"
-    total = f" of {found.num_rows_total:,}" if found.num_rows_total is not None else ""
-    columns = ", ".join(f"{column.name} ({feature(column.type)})" for column in found.features[:COLUMNS])
-    last = given.start + len(shown)
-    head = (
-        f"{given.id} {given.config} / {given.split}, rows {given.start} to {last - 1}{total}; go on with start={last}"
-    )
-    each = max(60, min(CELL, PAGE // (len(shown) * max(1, len(found.features)))))
-    return "\n\n".join([f"{head}\ncolumns: {shortened(columns, 1_500)}", *(_row(one, each) for one in shown)])
+        return found, found.rows[: given.limit], ""
+    except ToolFault:
+        if first is None:
+            raise
+        return first, first.rows[given.start :], f"the server shows only the first {len(first.rows)} rows"
 
 
 def _row(one: ShownRow, characters: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from protocol.brief import Task
@@ -28,6 +30,12 @@ TASK = Task.model_validate(
 REQUEST = ReviewRequest(task=TASK, folder="run", task_folder="task")
 
 
+def part(all_rows: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """A page of `/rows`."""
+    start, length = int(asked.query["offset"]), int(asked.query["length"])
+    return all_rows | {"rows": all_rows["rows"][start : start + length]}
+
+
 async def test_the_first_rows(world: Site) -> None:
     world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 100, note="two\nlines")))
     told = await use(DATASET_ROWS, **SPLIT, start=2, limit=2)
@@ -48,6 +56,34 @@ async def test_later_rows_are_asked_for_by_their_place(world: Site) -> None:
     told = await use(DATASET_ROWS, **SPLIT, start=200, limit=3)
     assert told.startswith("ada/sums main / train, rows 200 to 202 of 7,473; go on with start=203")
     assert world.asked[0].query["offset"] == "200"
+
+
+async def test_rows_that_the_first_ones_leave_out_are_asked_for(world: Site) -> None:
+    """Of long rows `/first-rows` holds few: here ten of a thousand."""
+    later = first_rows("ada/sums", 1_000)
+    world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 10) | {"truncated": True}))
+    world.on("/viewer/rows", lambda asked: Reply(part(later, asked) | {"num_rows_total": 1_000}))
+    told = await use(DATASET_ROWS, **SPLIT, start=20, limit=2)
+    assert told.startswith("ada/sums main / train, rows 20 to 21 of 1,000; go on with start=22") and "row 21" in told
+    assert world.asked[-1].query | {"offset": "20", "length": "2"} == world.asked[-1].query
+    assert "rows 8 to 11 of 1,000" in await use(DATASET_ROWS, **SPLIT, start=8, limit=4)
+    assert "has no rows from 1000 on: it has 1,000" in await use(DATASET_ROWS, **SPLIT, start=1_000)
+
+
+async def test_what_the_server_does_not_show_is_not_said_to_be_missing(world: Site) -> None:
+    world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 10) | {"truncated": True}))
+    world.on("/viewer/rows", refused(500, "SplitParquetSchemaMismatchError"))
+    told = await use(DATASET_ROWS, **SPLIT, start=8, limit=4)
+    assert "rows 8 to 9; the server shows only the first 10 rows\n" in told and "row 9" in told
+    with pytest.raises(ToolFault, match="the server shows only the first 10 rows"):
+        await use(DATASET_ROWS, **SPLIT, start=20)
+
+
+async def test_a_short_split_is_shown_to_its_end(world: Site) -> None:
+    world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 3)))
+    assert "rows 1 to 2 of 3; these are the last\n" in await use(DATASET_ROWS, **SPLIT, start=1)
+    assert "has no rows from 3 on: it has 3" in await use(DATASET_ROWS, **SPLIT, start=3)
+    assert {asked.path for asked in world.asked} == {"/viewer/first-rows"}
 
 
 async def test_long_values_pictures_and_cut_cells(world: Site) -> None:
