@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import sys
 from contextlib import suppress
@@ -27,6 +28,7 @@ MOST_TOOLS, MOST_CHARACTERS = 200, 100_000
 FAULT = 500
 STOP_SECONDS = 5.0
 """`mcp` waits 2 s for a program to end, and terminates it, and waits 2 s, and kills it."""
+_QUERY = re.compile(r"(https?://[^\s'\"?#]+)[?#][^\s'\"]*")
 _CLOSED = ("Connection closed", "ClosedResourceError", "BrokenResourceError", "MCP Actor not running")
 
 
@@ -120,10 +122,10 @@ def _bound_memory() -> None:
 
 
 def _told(error: BaseException) -> str:
-    """The innermost of a group of errors."""
+    """The innermost of a group of errors; addresses without what they ask with, which may be a key."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"[:FAULT]
+    return _QUERY.sub(r"\1", f"{type(error).__name__}: {error}")[:FAULT]
 
 
 def _write(answers: TextIO, message: Part) -> None:

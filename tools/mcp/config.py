@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -25,8 +25,8 @@ MOST_SERVERS, MOST_TOOLS = 10, 30
 SECONDS, MOST_SECONDS = 30.0, 300.0
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"authorization|cookie|token|secret|key", re.IGNORECASE)
-"""Headers whose value is no setting but a credential."""
+_SECRET = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
+"""Headers, and names in an address's query, whose value is no setting but a credential."""
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -80,9 +80,10 @@ class Server(Part):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that nobody but this server is to see."""
+        """Values that nobody but this server is to see; what its address asks with may be one, however it is named."""
         wanted = (*self.variables, *((self.token,) if self.token else ()))
-        return tuple(value for name in wanted if (value := os.environ.get(name, "").strip()))
+        query = urlsplit(self.url).query if self.url else ""
+        return tuple(filter(None, (*(os.environ.get(name, "").strip() for name in wanted), query)))
 
 
 _FILE: TypeAdapter[dict[str, dict[str, Any]]] = TypeAdapter(dict[str, dict[str, Any]])
@@ -134,3 +135,7 @@ def _check_url(url: str) -> None:
         raise ValueError("url is to be an http or https address")
     if parts.username or parts.password:
         raise ValueError("leave user and password out of url: put a token into a variable, and name that under `token`")
+    if secret := next(
+        filter(_SECRET.search, (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))), None
+    ):
+        raise ValueError(f"leave {secret} out of url: put its value into a variable, and name that under `token`")

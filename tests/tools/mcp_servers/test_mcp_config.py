@@ -82,6 +82,9 @@ def test_what_cannot_be_used_is_said_in_a_sentence(tmp_path: Path, content: obje
         ({"url": "https://me:hf_secret@lab/mcp"}, "leave user and password out"),
         ({"headers": {"Authorization": "Bearer hf_secret"}}, "put the value of Authorization into a variable"),
         ({"headers": {"X-Api-Key": "hf_secret"}}, "put the value of X-Api-Key into a variable"),
+        ({"url": "https://lab/mcp?api_key=hf_secret"}, "leave api_key out of url: .* name that under `token`"),
+        ({"url": "https://lab/mcp?team=a&Access%54oken=hf_secret"}, "leave AccessToken out of url"),
+        ({"url": "https://lab/mcp?password=hf_secret"}, "leave password out of url"),
         ({"args": ["x"]}, "args does not go with url"),
     ],
 )

@@ -195,3 +195,19 @@ async def test_a_server_of_the_web_that_goes_away_is_a_fault_of_its_tool() -> No
             await session.call("list_runs", {"query": "x"})
     finally:
         await session.stop()
+
+
+@pytest.mark.parametrize("query", ["u=web-secret-1&v=a b", "u=1"])
+async def test_what_an_address_asks_with_is_not_told(query: str) -> None:
+    given: dict[str, Any] = {"roles": ("critic",), "tools": ("list_runs",), "seconds": 20}
+    with WebServer("needed").running() as web:
+        said = Said()
+        async with Servers([Server(name="lab", url=f"{web.url}/mcp?{query}", **given)]).tools("critic", (), said):
+            pass
+    assert web.asked and "401" in said.of("lab").fault
+    assert f"{web.url}/mcp" in said.of("lab").fault and "u=" not in str(said)
+
+
+async def test_a_server_that_says_back_what_its_address_asks_with_is_not_heard() -> None:
+    server = Server(name="lab", url="http://lab/mcp?u=web-secret-1", roles=("critic",), tools=("list_runs",))
+    assert Session(server)._plain(b'{"text": "you asked with u=web-secret-1"}') == '{"text": "you asked with [hidden]"}'
