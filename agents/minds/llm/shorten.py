@@ -23,7 +23,7 @@ def shortened(text: str, length: int) -> str:
         begin = mark.start() if mark.start() < begin < mark.end() else begin
         end = mark.end() if mark.start() < end < mark.end() else end
     closed = f"\n{CLOSE}" if _open_at(marks, begin) else ""
-    opened = f"{mark}\n" if (mark := _open_at(marks, end)) else ""
+    opened = f"{cut}\n" if (cut := _open_at(marks, end)) else ""
     return f"{text[:begin]}{closed}\n[… {end - begin:,} characters left out …]\n{opened}{text[end:]}"
 
 
