@@ -14,6 +14,8 @@ from protocol.thought import ToolCalled
 
 USER = "user"
 ENVELOPE = "envelope"
+JOURNAL = "journal"
+"""Marks a line that was said in the run: what is said to it in the chat, the user has just written."""
 
 
 def chat(envelope: Envelope) -> list[BaseMessage]:
@@ -28,7 +30,8 @@ def chat(envelope: Envelope) -> list[BaseMessage]:
     if not worth_a_line(said):
         return []
     kind = HumanMessage if envelope.sender == USER else AIMessage
-    return [kind(content=said.headline(), name=envelope.sender, id=envelope.id)]
+    mark = {JOURNAL: True}
+    return [kind(content=said.headline(), name=envelope.sender, id=envelope.id, additional_kwargs=mark)]
 
 
 def _arguments(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ outlives that. The bus comes from POSTDOCS_BUS_URL and POSTDOCS_BUS_TOKEN.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage
+from nats.errors import Error as NatsError
 
 from graph.chat import chat, event, whole
 from graph.clock import Clock
@@ -22,6 +24,7 @@ from graph.context import CrewContext
 from graph.state import DIALOGUE
 from protocol.bus import Bus
 from protocol.envelope import NO_RUN, Envelope, wrap
+from protocol.errors import PostdocsError
 from protocol.ledger import Ledger
 from protocol.message import Message
 from protocol.studio import DESK, OpenRun, RunOpened
@@ -32,9 +35,18 @@ KEEP_SECONDS = 15.0
 """Between two words to the desk that a run is still looked at."""
 DESK_SECONDS = 30.0
 """Without a sign of the desk."""
+LEAVE_SECONDS = 2.0
+"""For it to hear that a thread takes no more steps; it learns so by itself otherwise, later."""
 
 Answer = TypeVar("Answer", bound=Message)
 Writer = Callable[[dict[str, Any]], None]
+
+
+class TakenOver(PostdocsError):
+    """Another thread takes the steps of this run."""
+
+    def __init__(self, run: str, thread: str) -> None:
+        super().__init__(f"{run} is driven by another thread ({thread}): give its id as `run`, and it is shown here")
 
 
 @asynccontextmanager
@@ -101,13 +113,25 @@ class Live:
     _bus: Bus | None = field(init=False, default=None)
     _contexts: dict[str, tuple[CrewContext, Hearing]] = field(init=False, default_factory=dict)
     _keepers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+    _driven: dict[str, str] = field(init=False, default_factory=dict)
+    """Run → the thread that takes its steps: this one."""
 
     async def __aenter__(self) -> Live:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await stop(self._keepers)
-        await self._stack.aclose()
+        try:
+            for run, thread in self._driven.items():
+                await self._leave(run, thread)
+        finally:
+            await self._stack.aclose()
+
+    async def _leave(self, run: str, thread: str) -> None:
+        """Let another thread take the steps from now on."""
+        with contextlib.suppress(PostdocsError, NatsError, OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self.ask(OpenRun(run=run, thread=thread, leaves=True), RunOpened)
 
     async def bus(self) -> Bus:
         """The connection, made when it is first wanted. Raises `BusUnavailable`."""
@@ -123,11 +147,20 @@ class Live:
         assert isinstance(answer.data, expect)
         return answer.data
 
-    async def context(self, run: str) -> tuple[CrewContext, Hearing]:
-        """A run's context, with its processes kept going from now on."""
+    async def open(self, run: str, thread: str = "") -> RunOpened:
+        """Have a run's processes kept going for a while. Its steps are taken by `thread` from now on, where no other
+        does: the answer says who. Without one it is only looked at."""
+        opened = await self.ask(OpenRun(run=run, thread=thread), RunOpened)
+        if thread and opened.driver == thread:
+            self._driven[opened.run] = thread
+        return opened
+
+    async def context(self, run: str, thread: str = "") -> tuple[CrewContext, Hearing]:
+        """A run's context, with its processes kept going from now on. Raises `TakenOver` where `thread` is not the one
+        that takes its steps."""
         if run not in self._contexts:
-            await self.ask(OpenRun(run=run), RunOpened)
-            self._keepers.append(asyncio.create_task(self._keep(run)))
+            await self._kept(run, thread)
+            self._keepers.append(asyncio.create_task(self._keep(run, thread)))
             hearing = Hearing(self.whole_after)
             context = CrewContext(await self.bus(), run, Clock(0.0), hearing)
             await self._stack.enter_async_context(context)
@@ -137,10 +170,15 @@ class Live:
             self._contexts[run] = context, hearing
         return self._contexts[run]
 
-    async def _keep(self, run: str) -> None:
+    async def _keep(self, run: str, thread: str) -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            await self.ask(OpenRun(run=run), RunOpened)
+            await self._kept(run, thread)
+
+    async def _kept(self, run: str, thread: str) -> None:
+        opened = await self.open(run, thread)
+        if thread and opened.driver not in ("", thread):
+            raise TakenOver(run, opened.driver)
 
     async def guard(self, work: Awaitable[Any]) -> Any:
         """The result of `work`; raises what the desk says when a run's processes cannot be kept going meanwhile."""

@@ -155,11 +155,11 @@ def _in_step(live: Live, node: Node) -> Node:
 
 async def _step(live: Live, node: Node, state: StudioState, runtime: Runtime[Any]) -> dict[str, Any]:
     run = await place(live, dict(state), runtime, node.__name__)
-    context, hearing = await live.context(run)
+    assert runtime.execution_info is not None
+    context, hearing = await live.context(run, runtime.execution_info.thread_id or "")
     before: dict[str, Any] = dict(state.get("cursor") or {})
     context.clock.budget = seconds(state) or context.clock.budget
     await ship_again(context)
-    assert runtime.execution_info is not None
     edits = await hear_edits(context, dict(state), runtime.execution_info.checkpoint_id)
     with hearing.told(runtime.stream_writer):
         work = _heard(node, {**state, **edits, "run": run}, runtime.override(context=context))

@@ -52,6 +52,8 @@ class StudioState(StudioInput, Panel, total=False):
     """What the draft's paths are relative to."""
     tried: int
     """How many times the draft was mended."""
+    following: bool
+    """This thread looks on: another one, or somebody elsewhere, drives the run."""
     heard: str
     """Id of the last chat message that was acted on."""
     goto: str

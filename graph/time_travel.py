@@ -2,7 +2,8 @@
 
 Each step is noted in the run's journal with the checkpoint that it begins at. A step that begins where another has
 gone on already is a fork: the desk makes a new run of the journal up to there, under an id that follows from the
-checkpoint, so that a node which runs again forks once.
+checkpoint, so that a node which runs again forks once. A thread that is given a run by its id goes back to nothing: it
+takes the run up where it stands (`taken_up`), or looks on while another thread drives it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langgraph.runtime import Runtime
+from langgraph.runtime import ExecutionInfo, Runtime
 from pydantic import ValidationError
 
 from graph.context import CrewContext
@@ -64,9 +65,21 @@ def _step_id(run: str, number: int) -> str:
     return message_id(run, "step", number)
 
 
-async def begun(context: CrewContext, number: int) -> bool:
-    """Whether a step of this number was begun in the run."""
-    return await context.journal.find(_step_id(context.run, number)) is not None
+async def taken_up(journal: Journal, info: ExecutionInfo) -> tuple[int, bool]:
+    """The number of the next step, and whether this thread took the one before: what was broken off is not gone back
+    to. Where another thread did, that this one goes on is noted as a step, so that it is no fork."""
+    thread = info.thread_id or ""
+    while (last := await _last_step(journal)) is not None and last.thread != thread:
+        mine = StepTaken(number=last.number + 1, node="intake", thread=thread, checkpoint=info.checkpoint_id)
+        id = _step_id(journal.run, mine.number)
+        if await journal.append(wrap(mine, run=journal.run, sender="graph", id=id)):
+            return mine.number + 1, False
+    return (last.number + 1 if last else 0), last is not None
+
+
+async def _last_step(journal: Journal) -> StepTaken | None:
+    found = await journal.find("*", StepTaken.model_fields["type"].default)
+    return found.data if found and isinstance(found.data, StepTaken) else None
 
 
 async def ship_again(context: CrewContext) -> None:

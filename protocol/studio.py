@@ -55,6 +55,10 @@ class OpenRun(Message):
     """Of a new run: what its paths are relative to."""
     given: StartRun | None = None
     """Of a new run, instead: the task with files of its own."""
+    thread: str = ""
+    """Of LangGraph's server: it wants to take the run's steps. Without, it is only looked at."""
+    leaves: bool = False
+    """That thread takes them no longer; nothing else is wanted."""
 
 
 class RunOpened(Message):
@@ -67,6 +71,8 @@ class RunOpened(Message):
     """Its state machine runs elsewhere, or ran: this one may look, and not act."""
     live: bool = True
     """More may be said in it."""
+    driver: str = ""
+    """The thread that takes its steps now: another may look, and not act."""
 
 
 class ForkRun(Message):

@@ -7,16 +7,17 @@ import contextlib
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langgraph.runtime import Runtime
+from langgraph.runtime import ExecutionInfo, Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
 
 from graph.approvals import approval
+from graph.chat import JOURNAL
 from graph.context import CrewContext
 from graph.live import Hearing, Live
 from graph.panel import panel
 from graph.studio_state import StudioState, cursor
-from graph.time_travel import begun
+from graph.time_travel import taken_up
 from protocol.control import Tell
 from protocol.errors import AnswerFailed, BadInput, PostdocsError
 from protocol.runs import RUN_ID, StartRun
@@ -26,6 +27,8 @@ GLANCE_SECONDS = 20.0
 """After so long the state of a followed run is shown anew, though nobody has spoken: each time is a checkpoint."""
 SETTLE_SECONDS = 0.5
 """After somebody has: others may speak in the same breath."""
+HANDOVER_SECONDS = 3.0
+"""A thread that is told something in mid-run leaves its run for a moment, and takes it up again."""
 STARTING = "start"
 _END: Literal["__end__"] = "__end__"
 _FRESH: dict[str, Any] = {
@@ -48,21 +51,28 @@ Onward = Literal["approve", "brief", "experimentalist", "follow", "__end__"]
 
 
 async def intake(state: StudioState, runtime: Runtime[Live]) -> Command[Onward]:
-    """A goal becomes a draft; words to a run that goes on are told to it; a run that is named is opened."""
-    live = runtime.context
+    """A goal becomes a draft; words to a run that goes on are told to it; a run that is named is opened: it goes on
+    here where it stands, or is looked at while another thread drives it."""
+    live, info = runtime.context, runtime.execution_info
+    assert info is not None, "the server always tells where a node runs"
     words, heard = _words(state)
-    update: dict[str, Any] = {"task": "", "start": {}, "heard": heard}
+    update: dict[str, Any] = {"task": "", "start": {}, "heard": heard, "following": False}
     run = "" if state.get("draft") else state.get("run", "")
     try:
         if state.get("start"):
             return await _handed_over(live, state, update)
-        opened = await live.ask(OpenRun(run=run), RunOpened) if run else None
-        if opened is None or (words and not opened.live):
+        opened = await live.open(run, info.thread_id or "") if run else None
+        if opened is None or (state.get("task") and not opened.live):
             return await _drafted(live, words, update)
         update["run"] = opened.run
-        if opened.elsewhere:
-            return Command(goto="follow", update=update | {"cursor": {}, "messages": []})
-        return await _onward(live, opened, state, words, update)
+        lines = [_unheard(opened)] if words and (opened.elsewhere or not opened.live) else []
+        if words and not lines:
+            context, _ = await live.context(opened.run, _driven_by(info, opened))
+            await context.say(Tell(text=words), heard, words, sender="user")
+        if opened.elsewhere or (opened.driver and not _driven_by(info, opened)):
+            looking = {"cursor": {}, "messages": lines, "following": True}
+            return Command(goto="follow", update=update | looking)
+        return await _onward(live, opened, info, state, update | {"messages": lines})
     except PostdocsError as error:
         return Command(goto=_END, update=update | {"messages": [_refused(error)]})
 
@@ -97,18 +107,36 @@ async def _drafted(live: Live, words: str, update: dict[str, Any]) -> Command[On
     return Command(goto="approve", update=_FRESH | update | drafted)
 
 
+def _driven_by(info: ExecutionInfo, opened: RunOpened) -> str:
+    """This thread, if it takes the run's steps."""
+    thread = info.thread_id or ""
+    return thread if opened.driver == thread else ""
+
+
+def _unheard(opened: RunOpened) -> AIMessage:
+    """Why what was said is told to nobody."""
+    run = opened.run
+    if opened.live:
+        told = f"{run} is driven elsewhere, and nothing that is said here is heard there: use `postdocs tell {run} …`."
+    elif opened.elsewhere:
+        told = f"{run} has ended, or stands still until `postdocs resume {run}`: nobody hears what is said here."
+    else:
+        told = f"{run} has ended: nobody hears what is said here."
+    return AIMessage(f"{told} For another run begin a new thread, or put its goal into `task`.", name="desk")
+
+
 async def _onward(
-    live: Live, opened: RunOpened, state: StudioState, words: str, update: dict[str, Any]
+    live: Live, opened: RunOpened, info: ExecutionInfo, state: StudioState, update: dict[str, Any]
 ) -> Command[Onward]:
-    """A run of ours: go on where its journal stands."""
-    context, hearing = await live.context(opened.run)
-    if words:
-        await context.say(Tell(text=words), state.get("heard", ""), words, sender="user")
-    step, sequence = (state.get("cursor") or {}).get("step", 0), (state.get("cursor") or {}).get("sequence", 0)
-    while await begun(context, step):  # what was broken off there is not gone back to: this goes on from it
-        step += 1
+    """A run of ours: go on where its journal stands. Where it has ended, show how."""
+    context, hearing = await live.context(opened.run, info.thread_id or "")
+    sequence, step = (state.get("cursor") or {}).get("sequence", 0), 0
+    if opened.live:
+        step, was_mine = await taken_up(context.journal, info)
+        sequence = sequence if was_mine else 0
     shown = panel(context.ledger, context.clock)
-    update |= {**shown, "messages": hearing.since(sequence), "cursor": cursor(shown, step, hearing.sequence)}
+    lines = [*hearing.since(sequence), *update["messages"]]
+    update |= {**shown, "messages": lines, "cursor": cursor(shown, step, hearing.sequence)}
     if not opened.live:
         return Command(goto=_END, update=update)
     goto: Onward = "experimentalist" if context.ledger.plan else "brief"
@@ -121,7 +149,7 @@ def _words(state: StudioState) -> tuple[str, str]:
     last = lines[-1] if lines else None
     if state.get("task"):
         return str(state.get("task")), heard
-    if isinstance(last, HumanMessage) and last.id != heard:
+    if isinstance(last, HumanMessage) and last.id != heard and JOURNAL not in last.additional_kwargs:
         return _text(last), last.id or ""
     return "", heard
 
@@ -158,19 +186,32 @@ async def approve(
 
 
 async def follow(state: StudioState, runtime: Runtime[Live]) -> Command[Literal["follow", "__end__"]]:
-    """Show a run whose state machine runs elsewhere, until it ends or stands still."""
+    """Show a run that another thread drives, or whose state machine runs elsewhere, until it ends or stands still."""
     live, run = runtime.context, state["run"]
     before = (state.get("cursor") or {}).get("sequence", 0)
-    opened = await live.ask(OpenRun(run=run), RunOpened)
+    going, why_not = await _goes_on(live, run)
     context, hearing = await live.context(run)
     with hearing.told(runtime.stream_writer):
-        if opened.live:
+        if going:
             await live.guard(_until_somebody_speaks(context, hearing, before))
     shown = panel(context.ledger, context.clock)
-    update: dict[str, Any] = {**shown, "messages": hearing.since(before), "cursor": cursor(shown, 0, hearing.sequence)}
-    if context.ledger.ended is not None or not opened.live:
-        return Command(goto=_END, update=update)
-    return Command(goto="follow", update=update)
+    lines = hearing.since(before)
+    update: dict[str, Any] = {**shown, "cursor": cursor(shown, 0, hearing.sequence)}
+    if context.ledger.ended is not None or not going:
+        return Command(goto=_END, update=update | {"messages": [*lines, *why_not]})
+    return Command(goto="follow", update=update | {"messages": lines})
+
+
+async def _goes_on(live: Live, run: str) -> tuple[bool, list[AIMessage]]:
+    """Whether somebody drives a run that is looked at; else what there is to say of it."""
+    opened = await live.open(run)
+    if opened.live and not opened.elsewhere and not opened.driver:
+        await asyncio.sleep(HANDOVER_SECONDS)
+        opened = await live.open(run)
+        if opened.live and not opened.driver:
+            told = f"Nobody drives {run} any more: give its id as `run` once more, and it goes on here."
+            return False, [AIMessage(told, name="desk")]
+    return opened.live, []
 
 
 async def _until_somebody_speaks(context: CrewContext, hearing: Hearing, before: int) -> None:

@@ -162,10 +162,11 @@ class RemoteRun:
 
     async def resume(self, run: str) -> RunEnded:
         """Go on where a run stands; one that goes on already is taken over. Raises `RunUnknown`."""
-        found = await self.client.threads.search(values={"run": run}, limit=1, sort_by="updated_at", sort_order="desc")
+        found = await self.client.threads.search(values={"run": run}, sort_by="updated_at", sort_order="desc")
         if not found:
             raise RunUnknown(run, self.url, [])
-        self.run, self.thread = run, found[0]["thread_id"]
+        drove = [one for one in found if not dict(one["values"] or {}).get("following")]  # others have looked on
+        self.run, self.thread = run, (drove or found)[0]["thread_id"]
         return await self._see_through(input=None)
 
     async def unless_interrupted(self, work: Coroutine[Any, Any, Result]) -> Result:

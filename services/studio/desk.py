@@ -26,6 +26,7 @@ from services.graph_server import given
 from services.new_run import make_run, new_id
 from services.run_access import find_run
 from services.run_folder import RunFolder
+from services.studio.drivers import Drivers
 from services.studio.fork import fork
 from services.studio.hosts import LINGER_SECONDS, Hosts
 from services.studio.mirror import Mirrors
@@ -48,6 +49,7 @@ class Desk:
         """`choices`: of every run that is made here."""
         self._bus, self._runs_dir, self._choices = bus, runs_dir.resolve(), choices or Choices()
         self._hosts, self._mirrors = Hosts(bus, connection, worker, linger), Mirrors(bus)
+        self._drivers = Drivers()
         handlers: dict[type[Message], Handler] = {DraftTask: self._draft, OpenRun: self._open, ForkRun: self._fork}
         self._service = Service(bus, DESK, handlers, about="starts, shows and forks the runs of Studio's graph")
         self._mark = json.dumps({"embedded": connection.pid is not None})
@@ -79,15 +81,21 @@ class Desk:
         request = question.data
         assert isinstance(request, OpenRun)
         folder = self._folder(request.run)
+        if request.leaves:
+            self._drivers.leave(folder.id, request.thread)
+            return RunOpened(run=folder.id)
         if (request.text or request.given) and not folder.brief.exists():
             await self._make(folder, request)
         elif not folder.brief.exists():
             folder = find_run(self._runs_dir, request.run)
         if not folder.studio.exists():
             return RunOpened(run=folder.id, elsewhere=True, live=await self._mirrors.open(folder))
-        if not folder.ended.exists():
-            await self._hosts.keep(folder)
-        return RunOpened(run=folder.id, live=not folder.ended.exists())
+        if folder.ended.exists():
+            return RunOpened(run=folder.id, live=False)
+        self._drivers.take(folder.id, request.thread)  # before what may take long, and after it
+        await self._hosts.keep(folder)
+        driver = self._drivers.take(folder.id, request.thread)
+        return RunOpened(run=folder.id, live=not folder.ended.exists(), driver=driver)
 
     async def _make(self, folder: RunFolder, request: OpenRun) -> None:
         """The folder of a new run. Minds that were not chosen with it are those of this desk."""

@@ -65,6 +65,27 @@ def test_a_run_that_the_command_line_began_is_followed_to_its_end(
     assert threads.messages(again)[-1]["content"] == threads.messages(parts)[-1]["content"], "and so afterwards"
 
 
+def test_a_run_is_looked_at_in_a_second_thread_and_goes_on_there_when_the_first_is_stopped(
+    client: SyncLangGraphClient, studio: Studio, tmp_path: Path
+) -> None:
+    task, first, second = short_task(tmp_path / "task"), threads.new(client), threads.new(client)
+    threads.go(client, first, input={"task": str(task)})
+    run = threads.asked(client, first)[0]["run"]
+    driving = client.runs.create(first, threads.GRAPH, command={"resume": True})
+    _until(lambda: threads.values(client, first).get("goal"), 60)
+    looking = client.runs.create(second, threads.GRAPH, input={"run": run})
+    _until(lambda: threads.values(client, second).get("goal"), 60)
+    assert threads.values(client, second)["following"]
+
+    client.runs.cancel(first, driving["run_id"], wait=True)
+    client.runs.join(second, looking["run_id"])
+    assert threads.values(client, second)["messages"][-1]["content"].startswith(f"Nobody drives {run} any more")
+    threads.go(client, second, input={"run": run})
+    shown = threads.values(client, second)
+    assert (shown["run"], shown["ended"]) == (run, _ended(RunFolder(studio.runs_dir / run)))
+    assert not list(studio.runs_dir.glob(f"{run}-fork-*")), "it was one run all the time"
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
