@@ -39,6 +39,11 @@ def given_back_id(job: str, delivery: int) -> str:
     return message_id(job, delivery, "given_back")
 
 
+def accepted_id(job: str, delivery: int) -> str:
+    """The id of the event that a worker has taken up this delivery of a job."""
+    return message_id(job, delivery, "job_accepted")
+
+
 def started_id(job: str, delivery: int) -> str:
     """Id of the word that a delivery of a job has started."""
     return message_id(job, delivery, "job_started")

@@ -84,6 +84,8 @@ class Attempt:
         self._cancellation = Cancellation(self.job.id, self._journal)
         self._stopped: Killed | CancelJob | None = None
         self._handle: Handle | None = None
+        self._running = False
+        """The job's own code was reached: a backend may have a handle long before, and find out then that it cannot."""
         self._taken_up = time.monotonic()
         self._limits = Limits(self.job, self._taken_up)
 
@@ -112,7 +114,7 @@ class Attempt:
             log.error("job %s given back: %s", self.job.id, error or type(error).__name__)
             if not work.done():
                 await _end(work, CLEAN_UP_SECONDS)  # before anybody else may start it
-            if self._handle is None:  # it was not started: whatever is wrong here, the job has not done it
+            if not self._running:  # whatever is wrong here, the job has not done it
                 await self._reporter.given_back(self.worker, str(error) or type(error).__name__)
             await self.delivery.give_back(RETRY_DELAY)
             raise
@@ -228,6 +230,7 @@ class Attempt:
         self._record.note(event)
         about = self._reporter.about()
         if isinstance(event, Running):
+            self._running = True
             self._limits.running(event.at)
             warm = event.at - self._taken_up
             resumed = handle.resumed_from

@@ -1,8 +1,10 @@
 """What became of the earlier deliveries of a job, and whether it is given up for that. Asked by an attempt.
 
-A delivery ends with the job's end, or with a note of the worker that gave it back; one that ended with neither has lost
-its worker. A job that loses its worker again and again without getting further may well be why they died: poison, in
-the words of queues. One that goes on from a later checkpoint each time only has bad luck with its machines.
+A delivery ends with the job's end, or with a note of the worker that gave it back; one that was accepted and ended with
+neither has lost its worker. One that was not even accepted, since the worker was stopped or lost the bus as it took the
+job, is a start that failed: the job had no part in it. A job that loses its worker again and again without getting
+further may well be why they died: poison, in the words of queues. One that goes on from a later checkpoint each time
+only has bad luck with its machines.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 
 from protocol.job import Cause, JobFailed, JobGivenBack, JobStarted
 from protocol.journal import Journal
-from protocol.queue import given_back_id, started_id
+from protocol.queue import accepted_id, given_back_id, started_id
 from services.executor.delivery import Delivery
 from services.executor.diagnosis.cause import not_started
 
@@ -23,6 +25,7 @@ MOST_LOSSES = 10
 """Workers that it may lose at all: it could pretend to get further."""
 STARTS = 20
 """So often workers may fail to start a job, each for a reason of its own machine."""
+NOT_ACCEPTED = "its worker ended, or lost the bus, before it had accepted it"
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,12})$")
 
 
@@ -30,13 +33,14 @@ async def given_up(delivery: Delivery, journal: Journal, about: dict[str, Any]) 
     """The end of a job that is not to be tried any more; None as long as it is. `about`: fields of all its events."""
     job, before = delivery.job.id, range(1, delivery.count)
     notes = {n: await _note(journal, job, n) for n in before}
-    lost = [n for n in before if notes[n] is None]
+    lost = [n for n in before if notes[n] is None and await journal.find(accepted_id(job, n)) is not None]
     if len(lost) >= LOSSES:
         steps = {n: await _step(journal, job, n) for n in before}
         stuck = [n for n in lost if steps[n] >= max((steps[later] for later in before if later > n), default=-1)]
         if len(stuck) >= LOSSES or len(lost) >= MOST_LOSSES:
             return await _poisoned(delivery, len(lost), about)
-    failed = [note.reason for note in notes.values() if note is not None and note.reason is not None]
+    reasons = {n: NOT_ACCEPTED if note is None else note.reason for n, note in notes.items() if n not in lost}
+    failed = [reason for reason in reasons.values() if reason is not None]
     if len(failed) >= STARTS:
         told = f"could not be started {len(failed)} times: {failed[-1]}"
         return JobFailed(**about, reason=told, cause=not_started(failed[-1], "unknown"))

@@ -14,14 +14,15 @@ from executor_harness import CrewRun, taken, until
 
 from benchmarks.noop_backend import NoopBackend, NoopHandle
 from protocol.bus import Bus
+from protocol.envelope import wrap
 from protocol.errors import BusUnavailable
 from protocol.job import Job, JobAccepted, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted, Needs
 from protocol.message import message_id
-from protocol.queue import started_id
+from protocol.queue import accepted_id, started_id
 from services.bus_server import Connection
 from services.executor import history, rests
 from services.executor.attempt import Attempt
-from services.executor.backends.backend import BackendFailed, Terms
+from services.executor.backends.backend import BackendFailed, Exit, Terms
 from services.executor.backends.local import LocalBackend
 from services.executor.files.folder import BadJobFolder
 from services.executor.job.events import Event, Metric, TrainBegan, TrainEnded
@@ -147,8 +148,10 @@ async def test_a_job_is_given_back_only_when_nothing_of_it_runs_any_more(crew: C
     order: list[str] = []
 
     class Handle(NoopHandle):
-        async def renew(self, until: float) -> None:
-            raise BackendFailed("the zygote does not listen")
+        async def events(self) -> AsyncIterator[Sequence[Event]]:
+            async for said in super().events():
+                yield said
+                raise BackendFailed("the zygote does not listen")
 
         async def kill(self) -> None:
             await asyncio.sleep(0.3)
@@ -179,12 +182,56 @@ async def lose(crew: CrewRun, queue: JobQueue, job: Job, checkpoint: int | None)
     delivery = await taken(queue, job)
     resumed = None if checkpoint is None else f"/jobs/model/checkpoint-{checkpoint}"
     about = {"job": job.id, "experiment": job.experiment, "at": time.time()}
+    accepted = JobAccepted(**about, worker="ada", device="cpu", delivery=delivery.count, backend="noop", sandboxed=True)
     started = JobStarted(**about, pid=1, warm_start_s=0.1, resumed_from=resumed)
-    from protocol.envelope import wrap
-
-    assert started_id(job.id, delivery.count) == message_id(job.id, delivery.count, started.type)
-    await crew.journal.append(wrap(started, run=crew.name, sender="worker", id=started_id(job.id, delivery.count)))
+    for event, id in ((accepted, accepted_id), (started, started_id)):
+        assert id(job.id, delivery.count) == message_id(job.id, delivery.count, event.type)
+        await crew.journal.append(wrap(event, run=crew.name, sender="worker", id=id(job.id, delivery.count)))
     await delivery.msg.nak()
+
+
+class LateRefusal(NoopHandle):
+    """Of a backend that learns only after the start that it cannot: a sandbox refused, a machine without the GPUs."""
+
+    async def events(self) -> AsyncIterator[Sequence[Event]]:
+        for none in ():
+            yield none
+
+    async def wait(self) -> Exit:
+        raise BackendFailed("fork: sandbox: /proc: Operation not permitted")
+
+
+class LateRefusing(NoopBackend):
+    async def start(self, job: Job, terms: Terms) -> NoopHandle:
+        return LateRefusal(0.0)
+
+
+async def test_a_job_that_was_never_begun_has_not_lost_its_worker(
+    crew: CrewRun, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither where its process was there but not its code, nor where a worker was stopped as it took the job."""
+    monkeypatch.setattr("services.executor.attempt.RETRY_DELAY", 0.01)
+    job = await crew.submit("noop", id="a", script="")
+    for _ in range(history.LOSSES + 1):
+        with pytest.raises(BackendFailed):
+            await Attempt(await taken(queue, job), LateRefusing(), "ada").run()
+        await (await taken(queue, job)).msg.nak()
+    notes = await crew.events(job, JobGivenBack)
+    assert {note.reason for note in notes} == {"fork: sandbox: /proc: Operation not permitted"}
+    await Attempt(await taken(queue, job), NoopBackend(leaves_model=True), "ada").run()
+    assert isinstance(await crew.end(job), JobFinished)
+
+
+async def test_a_job_that_no_worker_ever_accepts_is_not_delivered_for_ever(
+    crew: CrewRun, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "STARTS", 2)
+    job = await crew.submit("noop", id="a", script="")
+    for _ in range(2):
+        await (await taken(queue, job)).msg.nak()
+    await Attempt(await taken(queue, job), NoopBackend(leaves_model=True), "ada").run()
+    end = await crew.end(job)
+    assert isinstance(end, JobFailed) and end.reason == f"could not be started 2 times: {history.NOT_ACCEPTED}"
 
 
 @pytest.mark.parametrize(

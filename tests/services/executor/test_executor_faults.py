@@ -15,12 +15,14 @@ import pytest
 from executor_harness import ENDS, CrewRun, WorkerProcess, living, taken, until
 
 from protocol.bus import Bus
+from protocol.envelope import wrap
 from protocol.job import JobAccepted, JobCheckpoint, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted
 from protocol.lane import Lane, lane_of
-from protocol.queue import ensure_lane
+from protocol.queue import accepted_id, ensure_lane
 from services.bus_server import Connection
 from services.executor.attempt import Attempt
 from services.executor.backends.local import LocalBackend
+from services.executor.delivery import Delivery
 from services.executor.lease import LeaseLost, clock
 from services.executor.queue import BadQueueName, JobQueue
 
@@ -40,6 +42,14 @@ def start(own_server: Connection) -> Iterator[Start]:
     for process in started:
         if process.process.poll() is None:
             process.stop()
+
+
+async def accepted(run: CrewRun, delivery: Delivery) -> None:
+    """What a worker says first of a job."""
+    about = {"job": delivery.job.id, "experiment": delivery.job.experiment, "at": 1.0}
+    said = JobAccepted(**about, worker="ada", device="cpu", delivery=delivery.count, backend="local", sandboxed=True)
+    id = accepted_id(delivery.job.id, delivery.count)
+    await run.journal.append(wrap(said, run=run.name, sender="worker", id=id))
 
 
 @pytest.mark.slow
@@ -99,6 +109,7 @@ async def test_a_job_that_outlived_two_workers_fails_and_is_a_dead_letter(run: C
     for count in (1, 2):
         delivery = await taken(queue, job)
         assert delivery.count == count
+        await accepted(run, delivery)
         await delivery.give_back()  # without a word, as the end of a lease does
     await Attempt(await taken(queue, job), LocalBackend(), "ada").run()
     end = await run.end(job)
@@ -127,6 +138,7 @@ async def test_workers_that_were_stopped_do_not_count_as_lost(run: CrewRun, shar
     for _ in range(2):
         delivery = await taken(queue, job)
         assert await Attempt(delivery, backend, "ada")._refused() is None
+        await accepted(run, delivery)
         await delivery.give_back()
     delivery = await taken(queue, job)
     assert delivery.count == 8
