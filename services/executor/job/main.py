@@ -27,6 +27,7 @@ from services.executor.inventory.machine import Grant
 from services.executor.inventory.nvml import read_machine
 from services.executor.job.control import Asked, Control, Ended
 from services.executor.job.launch import PLAN, REPORT, START
+from services.executor.limits import START_SECONDS
 from services.executor.sandbox import check, environment
 from services.executor.sandbox.limits import Limits
 from services.executor.sandbox.prepared import Sandbox
@@ -158,7 +159,8 @@ class Supervisor:
     async def _watch(self, child: asyncio.subprocess.Process) -> str | None:
         """Until it has ended; the limit that it broke, if it did."""
         confined = (self._sandbox.plan, self._sandbox.group) if self._sandbox is not None else (None, None)
-        limits = Limits(self.job, *confined)
+        limits, spec = Limits(self.job, *confined), self.job.spec
+        over_at = time.monotonic() + START_SECONDS + spec.seconds + spec.grace
         ended, broken = asyncio.create_task(child.wait()), None
         while not ended.done():
             await asyncio.wait({ended}, timeout=POLL)
@@ -166,6 +168,8 @@ class Supervisor:
                 break
             if broken is None:
                 broken = await asyncio.to_thread(limits.broken, child.pid)
+            if broken is None and time.monotonic() >= over_at:  # the worker counts from its first line, if that comes
+                broken = f"time limit {spec.seconds:g} s + {spec.grace:g} s to save exceeded, from its start on"
             if broken is not None or self._obey(child, time.monotonic()):
                 self._killed = True
                 await kill_all(child.pid)

@@ -41,12 +41,13 @@ def control_of(folder: Path, script: str, asked: Asked | None = None, **spec: ob
 
 
 async def supervised(
-    control: Control, then: Callable[[asyncio.subprocess.Process], None] | None = None, file: str = "begun"
+    control: Control,
+    then: Callable[[asyncio.subprocess.Process], None] | None = None,
+    file: str = "begun",
+    program: tuple[str, str] = ("-m", "services.executor.job.main"),
 ) -> Ended | None:
     """How it ended; `then` is done when the script has made `file`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.executor.job.main", str(control.root)
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, *program, str(control.root))
     job = Path(control.request().job.folder)
     deadline = time.monotonic() + 60
     while then is not None and not (job / file).exists():
@@ -95,6 +96,14 @@ async def test_the_announced_end_of_slurms_time_means_save(tmp_path: Path) -> No
     )
     ended = await supervised(control_of(tmp_path, script), lambda process: process.send_signal(signal.SIGUSR2))
     assert ended == Ended(code=7)
+
+
+async def test_a_job_that_hangs_is_over_when_its_time_is_though_no_worker_says_so(tmp_path: Path) -> None:
+    control = control_of(tmp_path, STAY, Asked(number=1, lease=1000.0), seconds=1.0, grace=0.5)
+    quick = "import sys; from services.executor.job import main; main.START_SECONDS = 1.0; main.supervise(sys.argv[1])"
+    ended = await supervised(control, program=("-c", quick))
+    assert ended is not None and ended.signal == signal.SIGKILL
+    assert ended.limit == "time limit 1 s + 0.5 s to save exceeded, from its start on"
 
 
 async def test_memory_beyond_the_limit_is_named(tmp_path: Path) -> None:
