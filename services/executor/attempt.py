@@ -195,7 +195,7 @@ class Attempt:
             return JobFailed(**self._reporter.about(), reason=f"could not start: {error}", cause=cause)
         if not self.backend.machine.elastic:  # there it may wait for a place; its own limit of time holds
             self._limits.started()
-        works = (self._limit(handle), self._obey(handle), self._look(handle))
+        works = (self._limit(handle), self._obey(handle), self._look(handle), self._leave(handle))
         helpers = [asyncio.create_task(work) for work in works]
         try:
             await self._renew(self.delivery.lease.until)  # a long start may have missed a renewal
@@ -284,6 +284,12 @@ class Attempt:
         request = await self._cancellation.asked()
         self._stopped = self._stopped or request
         await insist(lambda: carry_out(request, handle, self.job.spec.grace))
+
+    async def _leave(self, handle: Handle) -> None:
+        """Stop the job when nobody is left to whom it matters."""
+        await self._reporter.journal_gone.wait()
+        self._stopped = self._stopped or Killed("its run has no journal any more")
+        await insist(handle.kill)
 
 
 async def _end(task: asyncio.Task[Any], again: float = AGAIN_SECONDS) -> None:

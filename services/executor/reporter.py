@@ -9,8 +9,9 @@ from collections import deque
 from typing import Any
 
 from nats.errors import Error as NatsError
+from nats.js.errors import NoStreamResponseError
 
-from protocol.envelope import wrap
+from protocol.envelope import Envelope, wrap
 from protocol.job import JobCheckpoint, JobEnd, JobEvent, JobGivenBack, JobLog, JobMetric, JobStarted
 from protocol.journal import Journal
 from protocol.message import message_id
@@ -19,6 +20,7 @@ from services.executor.allowance import Allowance
 from services.executor.delivery import Delivery
 from services.executor.job.events import Metric
 from services.executor.lease import LeaseLost, clock
+from services.executor.shortened import fits, fitting
 
 log = logging.getLogger(__name__)
 TICK = 0.03
@@ -34,6 +36,8 @@ AWAY_SECONDS = 60.0
 """A worker that has lost its leases has nothing better to do than to wait for the bus."""
 NOTE_SECONDS = 2.0
 """A worker that stops waits no longer for a bus that is away."""
+GONE_LOOKS = 3
+"""So often in a row the bus says that there is no journal before that is believed."""
 SENDER, RECIPIENT = "worker", "experimentalist"
 _OF_THE_JOB = (JobStarted, JobMetric, JobLog, JobCheckpoint)
 
@@ -51,6 +55,9 @@ class Reporter:
         self._left_out = self._logs = self._figures = 0
         self._metric_at = self._log_at = -1e9
         self._allowance = Allowance()
+        self._gone_looks = 0
+        self.journal_gone = asyncio.Event()
+        """The run was deleted: there is nobody left to tell, and nothing is said any more."""
 
     def about(self) -> dict[str, Any]:
         """The fields that all of a job's events share; the time is the bus's, so that those of two machines compare."""
@@ -134,8 +141,9 @@ class Reporter:
     async def _append(self, id: str, event: JobEvent, fenced: bool = True) -> None:
         """Journal it; while the bus is away, try again. The lease bounds that: without it nothing is ours to say."""
         run = self._cause.run
-        envelope = wrap(event, run=run, sender=SENDER, recipient=RECIPIENT, causation=self._cause.id, id=id)
-        while True:
+        whole = wrap(event, run=run, sender=SENDER, recipient=RECIPIENT, causation=self._cause.id, id=id)
+        envelope = self._fitting(whole)
+        while envelope is not None and not self.journal_gone.is_set():
             if fenced and not self._lease.held:
                 raise LeaseLost(f"job {self._job.id}: {event.type} is not ours to say any more")
             if not self._journal.bus.client.is_connected:  # it would go out when the bus is back, lease or not
@@ -146,4 +154,24 @@ class Reporter:
                 return
             except (NatsError, OSError) as error:
                 log.warning("job %s: %s not journaled yet (%s)", self._job.id, event.type, error)
+                if isinstance(error, NoStreamResponseError):
+                    await self._look_for_journal()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _fitting(self, envelope: Envelope) -> Envelope | None:
+        """What of it the bus takes: it would never take the whole."""
+        most = self._journal.bus.client.max_payload
+        if fits(envelope, most):
+            return envelope
+        log.warning("job %s: %s is cut, the bus takes %d bytes", self._job.id, envelope.data.type, most)
+        return fitting(envelope, most)
+
+    async def _look_for_journal(self) -> None:
+        """No stream has answered: that of the run is gone when the bus says so again and again, not in its start."""
+        try:
+            self._gone_looks = 0 if await self._journal.exists() else self._gone_looks + 1
+        except (NatsError, OSError) as error:
+            log.debug("job %s: no look for the journal (%s)", self._job.id, error)
+        if self._gone_looks >= GONE_LOOKS:
+            log.error("job %s: run %s has no journal any more: nothing more is said", self._job.id, self._cause.run)
+            self.journal_gone.set()

@@ -22,7 +22,9 @@ MOST_CHARACTERS = 4096
 MOST_FIGURES = 1000
 """Of one log; GRPO has about forty."""
 Text = Annotated[str, AfterValidator(lambda text: printable(text)[:MOST_CHARACTERS])]
-Name = Annotated[str, Field(max_length=200), AfterValidator(printable)]
+MOST_OF_A_NAME = 200
+"""Characters, also when each of them is shown as ten."""
+Name = Annotated[str, Field(max_length=MOST_OF_A_NAME), AfterValidator(lambda name: printable(name)[:MOST_OF_A_NAME])]
 
 
 class Running(Part):
