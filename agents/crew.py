@@ -13,6 +13,7 @@ from agents.agent import RoleAgent
 from agents.mind import Mind, Turn
 from agents.role import Role
 from protocol.bus import Bus
+from protocol.crew import BUILT_IN, RESERVED, Crew
 from protocol.envelope import Envelope, wrap
 from protocol.errors import PostdocsError
 from protocol.journal import Journal
@@ -21,6 +22,10 @@ from protocol.service import Service
 
 MindOf = Callable[[str, Role], Awaitable[Mind]]
 """The mind of a role in a run."""
+ROLE_SECONDS = 15.0
+"""Without a sign of a role that another asks: it is served, or it is not. One that thinks gives signs."""
+SERVICE_SECONDS = 600.0
+"""Without a sign of a service: it may be starting again, or on a machine that is."""
 
 
 def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Service:
@@ -50,10 +55,18 @@ def serve(bus: Bus, role: Role, mind_of: MindOf, run: str | None = None) -> Serv
 
 
 async def _ask(bus: Bus, role: Role, question: Envelope, recipient: str, message: Message) -> Message:
-    """Ask somebody else in the course of answering; the id follows from the question, so a repeat is harmless."""
+    """Ask somebody else in the course of answering; the id follows from the question, so a repeat is harmless. In the
+    place of a role that was replaced the one answers that replaces it.
+
+    Raises `BadInput` for a role that the run goes without, `NoAnswer`, `AnswerFailed`.
+    """
+    journal = Journal(bus, question.run)
+    brief = await journal.brief()
+    recipient = (brief.crew if brief else Crew()).asked(recipient)
     id = message_id(question.id, recipient, message.model_dump_json())
     envelope = wrap(
         foreign.carried(message), run=question.run, sender=role.name, recipient=recipient, causation=question.id, id=id
     )
-    await Journal(bus, question.run).append(envelope)
-    return (await bus.ask(envelope, Message)).data
+    await journal.append(envelope)
+    patience = SERVICE_SECONDS if recipient in RESERVED - {*BUILT_IN} else ROLE_SECONDS
+    return (await bus.ask(envelope, Message, timeout=patience)).data

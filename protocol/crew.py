@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from protocol.errors import BadInput
 from protocol.message import Part
 
 BUILT_IN = ("reviewer", "curator", "engineer", "experimentalist", "critic")
@@ -101,6 +102,12 @@ class Crew(Part):
     def answering(self, seat: str) -> str:
         """Who is asked where a built-in role would be."""
         return self.replaced.get(seat, seat)
+
+    def asked(self, role: str) -> str:
+        """Who answers when this role is asked by its name. Raises `BadInput` when it was left out: nobody would."""
+        if not self.seated(role):
+            raise BadInput(f"there is nobody to ask: this run's crew is without {role}")
+        return self.answering(role)
 
     def elsewhere(self, role: str) -> bool:
         """Whether somebody else serves it."""

@@ -14,8 +14,10 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, Header, StorageType, Stre
 from nats.js.errors import APIError, NotFoundError
 
 from protocol import subjects, trace
+from protocol.brief import Brief
 from protocol.bus import Bus
 from protocol.envelope import Envelope
+from protocol.message import message_id
 
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code for an append whose expectation does not hold: the message is there already."""
@@ -64,6 +66,11 @@ class Journal:
         except NotFoundError:
             return None
         return Envelope.model_validate_json(msg.data or b"")
+
+    async def brief(self) -> Brief | None:
+        """What the run began with; None where it has not begun."""
+        said = await self.find(message_id(self.run, "brief"))
+        return said.data if said is not None and isinstance(said.data, Brief) else None
 
     async def last_sequence(self) -> int:
         info = await self.bus.jetstream.stream_info(self.stream)

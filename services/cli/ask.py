@@ -11,7 +11,7 @@ import typer
 from services.cli.options import DEFAULT_RUNS_DIR, OnBus, RunName, RunsDir
 
 if TYPE_CHECKING:
-    from protocol.crew import Member
+    from protocol.crew import Crew
     from protocol.journal import Journal
     from protocol.thought import Question
     from services.run_folder import RunFolder
@@ -43,20 +43,23 @@ def command(
 async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str | None) -> str:
     from agents import registry
     from agents.mind import Turn
-    from protocol.crew import ELSEWHERE
     from protocol.envelope import wrap
     from protocol.errors import PostdocsError
     from protocol.message import Message, message_id
     from protocol.thought import Reply
     from services.minds import RunMinds
     from services.run_access import find_anywhere, open_journal
+    from services.run_folder import RunFolder
 
     folder = await find_anywhere(runs_dir, name, bus)
-    members = _members(folder)
     async with open_journal(folder) as journal:
-        if role_name in members and members[role_name].source == ELSEWHERE:
+        crew = await _crew(folder, journal)
+        role_name = crew.asked(role_name)
+        files = {one.role: Path(one.file) for one in crew.members if one.file}
+        on_this_disk = isinstance(folder, RunFolder)
+        if crew.elsewhere(role_name) or (role_name in files and not on_this_disk):
             return await _over_the_bus(journal, role_name, text)
-        role = registry.load(role_name, {one.role: Path(one.file) for one in members.values() if one.file})
+        role = registry.load(role_name, files if on_this_disk else None)
         asked = await question_about(journal, role_name, text)
         question = wrap(asked, run=journal.run, sender="user", recipient=role_name)
         await journal.append(question)
@@ -75,14 +78,17 @@ async def _talk(name: str, role_name: str, text: str, runs_dir: Path, bus: str |
     return reply.text
 
 
-def _members(folder: RunFolder | RunOnBus) -> dict[str, Member]:
-    """The run's roles that are not built in, as the brief on this disk has them: one on a bus names no code to load."""
+async def _crew(folder: RunFolder | RunOnBus, journal: Journal) -> Crew:
+    """Who takes part in the run: as the brief on this disk has it, else as its journal does, which names no code to
+    load here."""
     from protocol.brief import Brief
+    from protocol.crew import Crew
     from services.run_folder import RunFolder
 
-    if not isinstance(folder, RunFolder) or not folder.brief.exists():
-        return {}
-    return {one.role: one for one in Brief.model_validate_json(folder.brief.read_text()).crew.members}
+    if isinstance(folder, RunFolder):
+        return Brief.model_validate_json(folder.brief.read_text()).crew if folder.brief.exists() else Crew()
+    brief = await journal.brief()
+    return brief.crew if brief else Crew()
 
 
 async def _over_the_bus(journal: Journal, role: str, text: str) -> str:
