@@ -3,10 +3,12 @@ into the journal, and a node that LangGraph runs again finds it there."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langgraph.types import interrupt
 
+from protocol.brief import Task
 from protocol.bus import Bus
 from protocol.envelope import wrap
 from protocol.journal import Journal
@@ -14,6 +16,7 @@ from protocol.studio import Approval, ApprovalWanted, approval_id
 
 YES = frozenset({"yes", "y", "ok", "okay", "approve", "approved", "accept", "go", "run", "true"})
 NO = frozenset({"no", "n", "stop", "cancel", "reject", "ignore", "false", ""})
+_FIELD = re.compile(rf"^(?:{'|'.join(Task.model_fields)}):", re.MULTILINE)
 
 
 async def approval(bus: Bus, run: str, about: str, shown: str, how: str, thread: str) -> Approval:
@@ -54,13 +57,25 @@ def read(answer: Any, about: str) -> Approval:
         kind = str(answer.get("type", ""))
         args = answer.get("args") or answer.get("words") or ""
         words = str(args.get("args", "") if isinstance(args, dict) else args)
-        yes = bool(answer.get("yes", kind in ("accept", "edit")))
+        yes = _is_yes(answer.get("yes", kind in ("accept", "edit")))
         return Approval(about=about, yes=yes, words="" if kind == "accept" else words)
     if isinstance(answer, bool) or answer is None:
         return Approval(about=about, yes=bool(answer))
     words = str(answer).strip()
-    if words.lower().rstrip(".!") in YES:
-        return Approval(about=about, yes=True)
-    if words.lower().rstrip(".!") in NO:
-        return Approval(about=about, yes=False)
-    return Approval(about=about, yes="\n" in words, words=words)
+    if _plain(words) in YES | NO:
+        return Approval(about=about, yes=_is_yes(words))
+    return Approval(about=about, yes=is_task_file(words), words=words)
+
+
+def is_task_file(words: str) -> bool:
+    """Whether this is the text of a task, and not a wish, which may have several lines as well."""
+    return "\n" in words.strip() and _FIELD.search(words) is not None
+
+
+def _is_yes(answer: Any) -> bool:
+    """A string says what it says: only Python holds that `"no"` is true."""
+    return _plain(answer) in YES if isinstance(answer, str) else bool(answer)
+
+
+def _plain(words: str) -> str:
+    return words.strip().lower().rstrip(".!")

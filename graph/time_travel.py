@@ -8,6 +8,7 @@ takes the run up where it stands (`taken_up`), or looks on while another thread 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,6 +129,8 @@ def seconds(state: Mapping[str, Any]) -> float | None:
         value = float(told)
     except (TypeError, ValueError) as error:
         raise BadInput(f"budget.seconds is {told!r}: write a number of seconds") from error
+    if not math.isfinite(value):
+        raise BadInput(f"budget.seconds is {told!r}: write a number of seconds")
     if value <= 0:
         raise BadInput(f"budget.seconds is {told!r}: give more than no time")
     return value

@@ -11,7 +11,7 @@ from langgraph.runtime import ExecutionInfo, Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from graph.approvals import approval
+from graph.approvals import approval, is_task_file
 from graph.chat import JOURNAL
 from graph.context import CrewContext
 from graph.live import Hearing, Live
@@ -74,13 +74,21 @@ async def intake(state: StudioState, runtime: Runtime[Live]) -> Command[Onward]:
             return Command(goto="follow", update=update | looking)
         return await _onward(live, opened, info, state, update | {"messages": lines})
     except PostdocsError as error:
+        if state.get("draft"):
+            return _asked_again(state, error, update)
         return Command(goto=_END, update=update | {"messages": [_refused(error)]})
 
 
-def _refused(error: PostdocsError) -> AIMessage:
+def _asked_again(state: StudioState, error: PostdocsError, update: dict[str, Any]) -> Command[Any]:
+    """What was wanted instead cannot be: the draft stands as it was, and is shown once more."""
+    told = {"tried": state.get("tried", 0) + 1, "messages": [_refused(error, "\n\nThe draft stands as it was.")]}
+    return Command(goto="approve", update=update | told)
+
+
+def _refused(error: PostdocsError, onward: str = "") -> AIMessage:
     """Why something cannot be, in the desk's own words."""
     told = error.error if isinstance(error, AnswerFailed) else str(error)
-    return AIMessage(told, name="desk", additional_kwargs={"exit_code": error.exit_code})
+    return AIMessage(f"{told}{onward}", name="desk", additional_kwargs={"exit_code": error.exit_code})
 
 
 async def _handed_over(live: Live, state: StudioState, update: dict[str, Any]) -> Command[Onward]:
@@ -101,9 +109,10 @@ async def _drafted(live: Live, words: str, update: dict[str, Any]) -> Command[On
     if not words:
         told = "Say what the crew is to do: a goal in a sentence, a task file's path or text; or give the id of a run."
         return Command(goto=_END, update=update | {"messages": [AIMessage(told, name="desk")]})
-    made = await live.ask(DraftTask(words=words), TaskDrafted)
+    asked = words if is_task_file(words) else " ".join(words.split())
+    made = await live.ask(DraftTask(words=asked), TaskDrafted)
     reply = AIMessage(f"{made.how}\n\n```yaml\n{made.text.strip()}\n```", name="desk")
-    drafted = {"run": made.run, "draft": made.text, "folder": made.folder, "messages": [reply]}
+    drafted = {"run": made.run, "draft": made.text, "folder": made.folder, "tried": 0, "messages": [reply]}
     return Command(goto="approve", update=_FRESH | update | drafted)
 
 
@@ -164,24 +173,22 @@ def _text(message: BaseMessage) -> str:
 async def approve(
     state: StudioState, runtime: Runtime[Live]
 ) -> Command[Literal["approve", "brief", "intake", "__end__"]]:
-    """Show the drafted task, and begin when the user says so."""
+    """Show the drafted task, and begin when the user says so. It stands until another one can take its place."""
     live, info = runtime.context, runtime.execution_info
     run, draft, tried = state["run"], state.get("draft", ""), state.get("tried", 0)
     about = f"{STARTING}-{tried}" if tried else STARTING
     thread = (info.thread_id or "") if info else ""
     answer = await approval(await live.bus(), run, about, draft, "Start this run?", thread)
     if not answer.yes:
-        update = {"draft": "", "run": "", "tried": 0, "messages": [AIMessage("Not started.", name="desk")]}
-        return (
-            Command(goto="intake", update=update | {"task": answer.words})
-            if answer.words
-            else Command(goto=_END, update=update)
-        )
+        if answer.words:
+            return Command(goto="intake", update={"task": answer.words, "messages": []})
+        told = AIMessage("Not started.", name="desk")
+        return Command(goto=_END, update={"draft": "", "run": "", "tried": 0, "messages": [told]})
     text = answer.words or draft
     try:
         opened = await live.ask(OpenRun(run=run, text=text, folder=state.get("folder", "")), RunOpened)
     except PostdocsError as error:
-        return Command(goto="approve", update={"draft": text, "tried": tried + 1, "messages": [_refused(error)]})
+        return _asked_again(state, error, {})
     return Command(goto="brief", update={"run": opened.run, "draft": "", "folder": "", "tried": 0, "cursor": {}})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -100,14 +100,40 @@ async def test_a_sentence_is_drafted_shown_and_not_started_on_a_no(desk: Path, t
     assert [path for path in desk.iterdir() if path.name[0] != "."] == []
 
 
-async def test_a_changed_task_that_is_wrong_comes_back_with_the_reason(desk: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [
+        (lambda draft: draft.replace("goal:", "gaol:"), "gaol"),
+        (lambda draft: "Please,\nuse LoRA instead", "'Please, use LoRA instead' names no task that is known"),
+    ],
+    ids=["a task with a fault in it", "a wish of two lines"],
+)
+async def test_what_cannot_be_instead_of_a_draft_is_told_and_the_draft_stands(
+    instead: Callable[[str], str], why: str, desk: Path, tmp_path: Path
+) -> None:
     task = crew.last_digit_task(tmp_path / "task", rows=100)
     async with studio(Live()) as (graph, config):
         answer = await graph.ainvoke({"task": str(task)}, config)
-        text = answer["__interrupt__"][0].value["shown"].replace("target", "aim").replace("goal:", "gaol:")
-        again = await graph.ainvoke(Command(resume=text), config)
-    assert "gaol" in str(last(again).content)
-    assert again["__interrupt__"][0].value["shown"] == text.strip()
+        for _ in range(2):
+            draft = answer["__interrupt__"][0].value
+            again = await graph.ainvoke(Command(resume=instead(draft["shown"])), config)
+            assert why in str(last(again).content)
+            assert again["__interrupt__"][0].value == draft | {"about": again["__interrupt__"][0].value["about"]}
+            assert draft["shown"] == task.read_text()
+            answer = again
+        refused = await graph.ainvoke(Command(resume={"yes": "no"}), config)
+    assert last(refused).content == "Not started."
+    assert [path for path in desk.iterdir() if path.name[0] != "."] == []
+
+
+async def test_another_goal_instead_of_a_draft_is_drafted(desk: Path, tmp_path: Path) -> None:
+    task = crew.last_digit_task(tmp_path / "task", rows=100)
+    async with studio(Live()) as (graph, config):
+        answer = await graph.ainvoke({"task": "Teach the tiny model dates in 60 seconds"}, config)
+        first = answer["__interrupt__"][0].value
+        again = await graph.ainvoke(Command(resume=str(task)), config)
+    second = again["__interrupt__"][0].value
+    assert second["shown"] == task.read_text() and second["run"] != first["run"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +163,12 @@ async def test_what_cannot_be_ends_with_a_sentence(desk: Path, given: dict[str, 
         ("no", False, ""),
         ("use LoRA instead", False, "use LoRA instead"),
         ("name: a\ngoal: b", True, "name: a\ngoal: b"),
+        ("be quick\nand use LoRA", False, "be quick\nand use LoRA"),
         ({"yes": True}, True, ""),
+        ({"yes": "yes"}, True, ""),
+        ({"yes": "no"}, False, ""),
+        ({"yes": "false", "words": "use LoRA"}, False, "use LoRA"),
+        ({"yes": ""}, False, ""),
         ([{"type": "accept"}], True, ""),
         ([{"type": "edit", "args": {"args": "name: a\n"}}], True, "name: a\n"),
         ([{"type": "ignore"}], False, ""),
@@ -213,3 +244,6 @@ def test_an_edited_budget_is_read(told: dict[str, Any], value: float | None) -> 
     assert seconds(told) == value
     with pytest.raises(BadInput, match="more than no time"):
         seconds({"budget": {"seconds": 0}})
+    for endless in ("nan", float("inf"), "-inf"):
+        with pytest.raises(BadInput, match="write a number of seconds"):
+            seconds({"budget": {"seconds": endless}})
