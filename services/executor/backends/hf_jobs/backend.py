@@ -25,17 +25,16 @@ from collections.abc import Mapping
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from weakref import WeakSet
 
 from huggingface_hub import HfApi, JobInfo, JobStage, Volume
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from protocol.errors import BadInput
 from protocol.job import Job
-from services.executor.backends.backend import Price, Terms
+from services.executor.backends.backend import BackendFailed, Price, Terms
 from services.executor.backends.hf_jobs import marks, request
 from services.executor.backends.hf_jobs.faults import ask
-from services.executor.backends.hf_jobs.handle import HfJobsHandle
+from services.executor.backends.hf_jobs.handle import END_SECONDS, HfJobsHandle, until_over
 from services.executor.backends.hf_jobs.hardware import Flavor, cheapest, flavors
 from services.executor.backends.hf_jobs.manifest import Manifest
 from services.executor.backends.hf_jobs.store import Store
@@ -82,7 +81,8 @@ class HfJobsBackend:
         self.device = "Hugging Face Jobs"
         self.machine = Machine(cpus=1, memory_gb=0.0, elastic=True, backend=self.name)
         self._code = ""
-        self._handles: WeakSet[HfJobsHandle] = WeakSet()
+        self._handles: set[HfJobsHandle] = set()
+        """Those whose machines may still be paid for."""
 
     async def open(self) -> None:
         """Sign in, learn what there is to rent, and send our code. Raises `BackendFailed` with the remedy."""
@@ -111,12 +111,14 @@ class HfJobsBackend:
             readings=readings,
             restore=tuple(_to_restore(kept)),
         )
-        await ask(
-            "send the job", partial(self.store.put, {f"{place}/{request.NAME}": asked.model_dump_json().encode()})
-        )
-        volumes += [self._volume(place, request.JOB, writeable=True), self._volume("code", request.CODE)]
         word = secrets.token_hex(8)
-        info = await self._rent(asked, flavor, volumes, word)
+        files = {
+            f"{place}/{request.NAME}": asked.model_dump_json().encode(),
+            f"{place}/{marks.FILE}": word.encode(),
+        }
+        await ask("send the job", partial(self.store.put, files))
+        volumes += [self._volume(place, request.JOB, writeable=True), self._volume("code", request.CODE)]
+        info = await self._rent(asked, flavor, volumes)
         log.info("job %s is %s, on %s at %.2f USD an hour", job.id, info.url, flavor.name, flavor.usd_per_hour)
         checkpoints = kept.checkpoints()
         resumed = str(folder.root / checkpoints[-1]) if checkpoints else None
@@ -124,14 +126,12 @@ class HfJobsBackend:
         handle = HfJobsHandle(
             self.api, self.store, info, asked, place=place, device=flavor.device, hidden=hidden, resumed_from=resumed
         )
-        self._handles.add(handle)
+        self._handles = {other for other in self._handles if not other.over} | {handle}
         return handle
 
-    async def _rent(self, asked: request.Request, flavor: Flavor, volumes: list[Volume], word: str) -> JobInfo:
+    async def _rent(self, asked: request.Request, flavor: Flavor, volumes: list[Volume]) -> JobInfo:
         """Start the container; one whose start nobody waits for any more is ended again."""
-        starting = asyncio.create_task(
-            ask("start the job", partial(self._run, asked, flavor, volumes, word), once=True)
-        )
+        starting = asyncio.create_task(ask("start the job", partial(self._run, asked, flavor, volumes), once=True))
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -164,10 +164,17 @@ class HfJobsBackend:
         return found
 
     async def _end_earlier(self, job: Job) -> None:
-        """A worker that died has left its container running: it must not go on beside the new one, nor be paid for."""
+        """A worker that died has left its container running: it must not go on beside the new one, nor be paid for.
+
+        Raises `BackendFailed` when one does not end."""
         listed = partial(self.api.list_jobs, labels={LABEL: job.id}, status=list(UNDER_WAY), namespace=self.namespace)
-        for earlier in await ask("list the jobs", lambda: list(listed())):
+        there = await ask("list the jobs", lambda: list(listed()))
+        for earlier in there:
             await self._cancel(earlier)
+        deadline = time.monotonic() + END_SECONDS
+        for earlier in there:  # as long as it lives it may exchange the checkpoints that are gone on from
+            if not await until_over(self.api, earlier, deadline):
+                raise BackendFailed(f"Hugging Face Jobs: an earlier start of the job does not end: {earlier.url}")
 
     async def _restored(self, folder: JobFolder, place: str) -> Manifest:
         """What an earlier delivery has left in the bucket, or, where it ran elsewhere, in the folder here."""
@@ -195,13 +202,13 @@ class HfJobsBackend:
     def _volume(self, place: str, mounted: str, writeable: bool = False) -> Volume:
         return Volume(type="bucket", source=self.store.bucket, path=place, mount_path=mounted, read_only=not writeable)
 
-    def _run(self, asked: request.Request, flavor: Flavor, volumes: list[Volume], word: str) -> JobInfo:
+    def _run(self, asked: request.Request, flavor: Flavor, volumes: list[Volume]) -> JobInfo:
         spec = asked.job.spec
         packages = [part for package in (*_packages(), *spec.requirements) for part in ("--with", package)]
         return self.api.run_job(
             image=IMAGE.format(python=f"{sys.version_info.major}.{sys.version_info.minor}"),
             command=["uv", "run", "--no-project", *packages, "python", f"{request.MOUNTED}/{self._code}"],
-            secrets={**self.passed, marks.VARIABLE: word},
+            secrets=self.passed,
             flavor=flavor.name,
             timeout=math.ceil(START_SECONDS + spec.seconds + spec.grace),
             labels={LABEL: asked.job.id, "name": NO_LABEL.sub("-", f"postdocs-{asked.job.experiment}")[:60]},

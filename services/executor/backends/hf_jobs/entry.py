@@ -10,6 +10,7 @@ to the end, which every kind of mount can do (https://github.com/huggingface/hf-
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import shutil
@@ -35,13 +36,14 @@ from services.executor.warm.messages import Start
 
 POLL = 0.05
 MEMORY_POLL = 1.0
+_PR_SET_DUMPABLE = 4
 
 
 def main() -> int:
     """Run the job; its exit code, so that the stage of the job on the Hub is right as well."""
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    word = os.environ.pop(marks.VARIABLE)
+    word = _word(Path(request.JOB) / marks.FILE)
     asked = Request.model_validate_json((Path(request.JOB) / request.NAME).read_bytes())
     folder = JobFolder(asked.job)
     folder.root.mkdir(parents=True, exist_ok=True)
@@ -52,6 +54,16 @@ def main() -> int:
         shutil.copyfile(Path(request.JOB) / manifest.OUT / name, folder.root / name)
     folder.prepare()
     return Runner(word, asked, folder).run()
+
+
+def _word(file: Path) -> str:
+    """What only the runner knows from now on: the file is gone, and nobody may look into the process's memory
+    (`PR_SET_DUMPABLE`, prctl(2))."""
+    word = file.read_text()
+    file.unlink()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return word
 
 
 def _link(path: Path, mounted: Path) -> None:

@@ -65,6 +65,8 @@ class HfJobsHandle:
         self._ended: marks.Ended | None = None
         self._exit: Exit | None = None
         self._killed = False
+        self.over = False
+        """Its machine is not paid for any more."""
 
     async def events(self) -> AsyncIterator[Sequence[Event]]:
         try:
@@ -110,23 +112,33 @@ class HfJobsHandle:
         await self._request(control.TERMINATE)
 
     async def kill(self) -> None:
-        if self._exit is None and not await self._gone():
-            self._killed = True
-            await ask("cancel the job", partial(self.api.cancel_job, job_id=self.info.id, namespace=self._owner))
-            try:
-                await self._until_over()
-            except BackendFailed as error:  # it is cancelled all the same
-                log.warning("%s", error)
+        """Cancel it, unless it is over: one that says that it has ended may go on, and cost."""
+        try:
+            if not self.over and not await self._gone():
+                await self._cancel()
+        except BackendFailed as error:
+            if self._exit is None:
+                raise
+            log.warning("%s; its machine may still be paid for: %s", error, self.info.url)
         self._log.close()
+
+    async def _cancel(self) -> None:
+        self._killed = self._exit is None
+        await ask("cancel the job", partial(self.api.cancel_job, job_id=self.info.id, namespace=self._owner))
+        try:
+            await self._until_over()
+        except BackendFailed as error:  # it is cancelled all the same
+            log.warning("%s", error)
 
     async def _gone(self) -> bool:
         """Whether it has ended, or the Hub knows of no such job any more."""
         try:
-            return (await self._inspect()).status.stage in OVER
+            self.over = (await self._inspect()).status.stage in OVER
         except BackendFailed as error:
-            if error.__cause__ is not None and status_of(error.__cause__) == NOT_FOUND:
-                return True
-            raise
+            if error.__cause__ is None or status_of(error.__cause__) != NOT_FOUND:
+                raise
+            self.over = True
+        return self.over
 
     def _hear(self, lines: list[str], output: TextIO, events: TextIO) -> list[Event]:
         """Events of these lines; they also go where a job on this machine writes them itself."""
@@ -155,22 +167,15 @@ class HfJobsHandle:
         return line
 
     async def _inspect(self) -> JobInfo:
-        return await ask(
-            "look after the job", partial(self.api.inspect_job, job_id=self.info.id, namespace=self._owner)
-        )
+        return await inspect(self.api, self.info)
 
     async def _until_over(self) -> JobInfo:
         """The job once it has stopped to cost; one that says that it has ended is not waited for for ever."""
-        deadline = time.monotonic() + END_SECONDS
-        while True:
-            info = await self._inspect()
-            if info.status.stage in OVER:
-                return info
-            if time.monotonic() > deadline:
-                if self._ended is not None:
-                    return info
-                raise BackendFailed(f"Hugging Face Jobs: {self.info.url} has stopped to talk, but not to run")
-            await asyncio.sleep(POLL)
+        found = await until_over(self.api, self.info, time.monotonic() + END_SECONDS)
+        self.over = found is not None
+        if found is None and self._ended is None:
+            raise BackendFailed(f"Hugging Face Jobs: {self.info.url} has stopped to talk, but not to run")
+        return found or self.info
 
     async def _request(self, what: str) -> None:
         """Tell the runner in the container; one that does not hear is killed when its time is over."""
@@ -212,6 +217,21 @@ class HfJobsHandle:
             if time.monotonic() > deadline:
                 raise BackendFailed(f"Hugging Face Jobs: the results of {self.info.url} do not reach the bucket")
             await asyncio.sleep(POLL)
+
+
+async def inspect(api: HfApi, job: JobInfo) -> JobInfo:
+    return await ask("look after the job", partial(api.inspect_job, job_id=job.id, namespace=job.owner.name))
+
+
+async def until_over(api: HfApi, job: JobInfo, deadline: float) -> JobInfo | None:
+    """The job once it has stopped to cost; None where it has not by then (monotonic)."""
+    while True:
+        info = await inspect(api, job)
+        if info.status.stage in OVER:
+            return info
+        if time.monotonic() > deadline:
+            return None
+        await asyncio.sleep(POLL)
 
 
 def _move(source: Path, target: Path, names: list[str]) -> None:

@@ -13,8 +13,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from protocol.message import Part
 from services.executor.job.events import Event, FileEvent, Garbled, Printed
 
-VARIABLE = "POSTDOCS_MARK"
-"""Secret environment variable that tells the word to the runner, which keeps it from the script."""
+FILE = "word"
+"""Beside the request: tells the word to the runner, which removes it before the script runs. In the environment the
+script would find it, that of its parents (/proc/PID/environ)."""
 
 
 class Ended(Part):

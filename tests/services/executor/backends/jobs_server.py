@@ -178,7 +178,7 @@ class Handler(BucketRoutes, BaseHTTPRequestHandler):
         self._json(self.hub.shown(job)) if job else self._json({"error": "no such job"}, 404)
 
     def _cancel(self, body: bytes, id: str) -> None:
-        self.hub.jobs[id].stop("CANCELED")
+        threading.Thread(target=self.hub.jobs[id].stop, args=("CANCELED",), daemon=True).start()
         self._json({})
 
     def _logs(self, body: bytes, id: str) -> None:

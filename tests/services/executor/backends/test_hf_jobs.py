@@ -20,6 +20,7 @@ from services.executor.backends.backend import BackendFailed, Sampled
 from services.executor.backends.hf_jobs import metrics
 from services.executor.backends.hf_jobs.backend import HfJobsBackend, hf_jobs_backend
 from services.executor.backends.hf_jobs.code import archive
+from services.executor.backends.hf_jobs.handle import HfJobsHandle
 from services.executor.backends.hf_jobs.manifest import Manifest
 from services.executor.files.folder import BadJobFolder
 from services.executor.watch.usage import Usage
@@ -155,7 +156,7 @@ async def test_a_public_bucket_is_refused(hub: JobsServer) -> None:
 async def test_a_job_is_submitted_with_flavor_timeout_label_and_secrets_where_they_belong(
     rented: HfJobsBackend, hub: JobsServer, tmp_path: Path
 ) -> None:
-    script = "import os\nprint('KEY', os.environ['SOME_KEY'], 'POSTDOCS_MARK' in os.environ)"
+    script = "import os\nprint('KEY', os.environ['SOME_KEY'])"
     job = make_job(tmp_path, "env.py", script=script, seconds=30.0, grace=20.0, needs={"gpus": 1, "kind": "a100"})
     watched = await WatchedJob.start(rented, job)
     assert (await watched.end()).code == 0, watched.lines
@@ -163,12 +164,80 @@ async def test_a_job_is_submitted_with_flavor_timeout_label_and_secrets_where_th
     shown = hub.shown(container)
     assert (shown["flavor"], shown["timeoutSeconds"]) == ("a100-large", 950)
     assert shown["labels"]["postdocs-job"] == job.id
-    assert set(shown["secrets"]) == {"SOME_KEY", "POSTDOCS_MARK"}
+    assert set(shown["secrets"]) == {"SOME_KEY"}
     public = {name: value for name, value in container.spec.items() if name != "secrets"}
     for secret in container.spec["secrets"].values():
         assert secret not in json.dumps(public) + json.dumps(shown)
-    assert watched.lines == ["KEY [secret] False"]
+    assert watched.lines == ["KEY [secret]"]
     assert "sk-very" not in (Path(job.folder) / "output.log").read_text()
+
+
+SEARCH = r"""
+import os, re
+from pathlib import Path
+for path in Path("/postdocs/job").rglob("*"):
+    print("MOUNTED", path.name, path.read_bytes() if path.is_file() else "")
+pid = os.getpid()
+while pid:
+    for what in ("environ", "mem"):
+        try:
+            with open(f"/proc/{pid}/{what}", "rb") as file:
+                print("READ", what, pid == os.getpid(), file.read() if what == "environ" else "")
+        except OSError as error:
+            print("REFUSED", what, pid == os.getppid(), error.errno)
+    pid = int(re.search(r"PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+"""
+
+
+async def test_a_script_cannot_learn_the_word_that_its_runner_speaks_under(
+    rented: HfJobsBackend, tmp_path: Path
+) -> None:
+    watched = await WatchedJob.start(rented, make_job(tmp_path, "search.py", script=SEARCH))
+    assert (await watched.end()).code == 0, watched.lines
+    assert any(line.startswith("MOUNTED request.json") for line in watched.lines)
+    assert any(line.startswith("READ environ True") for line in watched.lines)
+    assert "REFUSED mem True 13" in watched.lines, "of its parent, the runner"
+    assert isinstance(watched.handle, HfJobsHandle)
+    assert watched.handle._word not in "\n".join(watched.lines)
+
+
+async def test_a_machine_that_goes_on_after_its_job_has_ended_is_cancelled(
+    rented: HfJobsBackend, hub: JobsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_container.Container, "lingers", True)
+    monkeypatch.setattr("services.executor.backends.hf_jobs.handle.END_SECONDS", 0.5)
+    watched = await WatchedJob.start(rented, make_job(tmp_path, "short.py", script="print('done')"))
+    assert (await watched.end()).code == 0
+    (container,) = hub.jobs.values()
+    assert container.stage == "RUNNING"
+    await watched.handle.kill()
+    await over(hub)
+    assert (container.stage, (await watched.handle.wait()).code) == ("CANCELED", 0)
+
+
+async def test_a_new_start_looks_for_checkpoints_when_the_earlier_one_has_ended(
+    rented: HfJobsBackend, hub: JobsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path, "sleep.py", script=SLEEP)
+    first = await WatchedJob.start(rented, job)
+    await first.until(lambda: "begun" in first.lines)
+    (container,) = hub.jobs.values()
+    monkeypatch.setattr(jobs_container.Container, "dies_after", 1.0)
+    read, seen = rented.store.manifest, []
+
+    def noted(place: str) -> Manifest:
+        seen.append(container.stage)
+        return read(place)
+
+    monkeypatch.setattr(rented.store, "manifest", noted)
+    again = await WatchedJob.start(rented, job)
+    assert seen[-1] == "CANCELED"
+    monkeypatch.setattr("services.executor.backends.hf_jobs.backend.END_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_container.Container, "dies_after", 3.0)
+    with pytest.raises(BackendFailed, match="an earlier start of the job does not end"):
+        await WatchedJob.start(rented, job)
+    await first.end()
+    await again.stop()
 
 
 async def test_a_job_that_no_machine_fits_is_the_jobs_fault(rented: HfJobsBackend, tmp_path: Path) -> None:
