@@ -20,6 +20,7 @@ from pathlib import Path
 from agents import registry
 from agents.crew import serve
 from agents.minds import choice
+from agents.minds.llm import prices
 from protocol.bus import Bus
 from protocol.crew import BUILT_IN
 from protocol.errors import PostdocsError
@@ -30,6 +31,7 @@ from services.minds import RunMinds
 
 async def work(args: argparse.Namespace) -> None:
     """Serve until a signal says stop."""
+    prices.check()  # or a run would end with the first turn of a model
     stop, now = asyncio.Event(), asyncio.Event()
 
     def hear() -> None:

@@ -175,6 +175,7 @@ def _backends() -> Finding:
 def _models() -> Finding:
     """The mind that a run would have, and what says so. Only names of keys: a key is never printed."""
     from agents.minds import choice
+    from agents.minds.llm import prices
     from protocol.errors import BadInput, without_userinfo
 
     addresses = [(provider.name, *provider.address()) for provider in choice.PROVIDERS.values()]
@@ -186,6 +187,10 @@ def _models() -> Finding:
         minds = choice.choose([], ())
     except BadInput as error:
         return Finding("models", "failed", f"{choice.MODEL_VARIABLE}: {error}")
+    try:
+        prices.check()
+    except BadInput as error:
+        return Finding("models", "failed", str(error))
     return Finding("models", "ok", f"without --model a run has {choice.told(minds)} ({told})")
 
 

@@ -26,14 +26,14 @@ def look_only(
 ) -> NoReturn:
     """Look, print, and exit: 0 when it could run, 2 when not. Raises `BadInput`."""
     from services.cli.screen import console, print_json
-    from services.cli.session import budget_seconds, check_data, chosen_minds, worker_checked
+    from services.cli.session import budget_seconds, check_data, task_minds, worker_checked
     from services.dry_run import told
     from services.dry_run.dry_run import dry_run
 
     if detach:
         raise BadInput("--dry-run looks at this machine, --detach runs on another: leave one out")
     check_data(data)
-    minds = chosen_minds(model or [])
+    minds = task_minds(model or [], path, data, here=True)
     given = {"budget": budget_seconds(budget), "data": data, "worker": worker_checked(worker), "bus": bus}
     found = asyncio.run(dry_run(path, models=minds, **given))  # type: ignore[arg-type]
     if as_json:

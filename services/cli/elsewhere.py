@@ -38,7 +38,7 @@ def run(
     """Hand a task over, or have a goal in plain words made one there and ask; then see the run to its end."""
     from protocol.brief import Choices
     from services.cli.goal import is_goal, require_approval
-    from services.cli.session import budget_seconds, check_data, chosen_minds
+    from services.cli.session import budget_seconds, check_data, task_minds
 
     if is_goal(task):
         also = {"--budget": budget, "--model": model, "--data": data, "--seed": choices["seed"]}
@@ -49,7 +49,10 @@ def run(
         require_approval(made.text, yes)
         _carry_out(url, lambda there: there.approve(made), **how)
     check_data(data)
-    minds, seconds = chosen_minds(model) if model else (), budget_seconds(budget)  # no minds: those of the server
+    minds, seconds = (
+        task_minds(model, Path(task), data) if model else (),
+        budget_seconds(budget),
+    )  # no minds: those of the server
     chosen = Choices(models=minds, **choices)
     _carry_out(url, lambda there: there.hand_over(Path(task), chosen, data, seconds), **how)
 

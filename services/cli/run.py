@@ -55,7 +55,7 @@ def command(
     """Launch a crew: from the base model of a task to a better one, within its budget."""
     from services.cli import elsewhere
     from services.cli.goal import task_of
-    from services.cli.session import carry_out, chosen_minds, hand_over, options, store_checked, track_checked
+    from services.cli.session import carry_out, check_data, hand_over, options, store_checked, task_minds, track_checked
     from services.task_file import load_task
 
     servers = {"--worker": worker != "auto", "--no-sandbox": no_sandbox, "--runs-dir": runs_dir != DEFAULT_RUNS_DIR}
@@ -76,7 +76,8 @@ def command(
         look_only(path, **given, detach=detach, as_json=as_json)
     if detach:
         elsewhere.refuse("--detach", servers)
-        minds = chosen_minds(model or [])
+        check_data(data)
+        minds = task_minds(model or [], path, data)
         hand_over(path, budget=budget, data=data, bus=bus, as_json=as_json, models=minds, **choices)
         return
     where: dict[str, Any] = {"bus": bus, "runs_dir": runs_dir, "worker": worker, "sandbox": not no_sandbox}

@@ -34,7 +34,7 @@ def options(
 
     check_data(data)
     return Options(
-        models=chosen_minds(model or [], resumed=given.get("run") is not None, also=_own_roles(given)),
+        models=chosen_minds(model or [], resumed=given.get("run") is not None, also=_own_roles(given, runs_dir)),
         budget=budget_seconds(budget),
         data=data.resolve() if data else None,
         bus=bus,
@@ -66,18 +66,39 @@ def budget_seconds(budget: str | None, option: str = "--budget") -> float | None
     return value
 
 
-def _own_roles(given: dict[str, Any]) -> list[str]:
-    """Roles of a new run that are not installed."""
+def _own_roles(given: dict[str, Any], runs_dir: Path) -> list[str]:
+    """All roles of a run: of its brief, or of the task of a new one."""
+    from protocol.brief import Brief
     from services.casting import known
+    from services.run_access import find_run
 
-    task, path = given.get("task"), given.get("task_path")
-    return known(task.crew, path.parent) if task is not None and path is not None else []
+    task, path, run = given.get("task"), given.get("task_path"), given.get("run")
+    if task is not None and path is not None:
+        return known(task.crew, path.parent)
+    kept = find_run(runs_dir, run).brief if run is not None else None
+    if kept is None or not kept.exists():
+        return []
+    return [member.role for member in Brief.model_validate_json(kept.read_text()).crew.members]
+
+
+def task_minds(models: list[str], path: Path, data: Path | None, *, here: bool = False) -> tuple[str, ...]:
+    """As `chosen_minds`, for the task file at `path`. Raises `BadInput`, for what is wrong with the task too."""
+    from services.casting import known
+    from services.task_file import load_task
+
+    named = any("=" in text for text in models)  # else it is not asked which roles there are
+    return chosen_minds(
+        models, also=known(load_task(path, data, here=here).crew, path.resolve().parent) if named else ()
+    )
 
 
 def chosen_minds(models: list[str], resumed: bool = False, also: Sequence[str] = ()) -> tuple[str, ...]:
     """As a brief keeps them: what `--model` says, else what is set up here. `also`: roles that are not installed.
-    Raises `BadInput`."""
+    Raises `BadInput`, for what would end the first turn of a model too: its key, its price, the MCP servers."""
+    from agents.minds.llm import prices
+
     if resumed and not models:
+        prices.check()
         return ()  # it goes on with those that it began with
     from agents import registry
     from agents.minds import choice
@@ -85,7 +106,8 @@ def chosen_minds(models: list[str], resumed: bool = False, also: Sequence[str] =
 
     minds = choice.choose(models, {*registry.names(), *also})
     if any(minds.values()):
-        mcp.configured()  # what is wrong with it is said before the run, not in it
+        prices.check()
+        mcp.configured()
     return choice.chosen(minds)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from agents import registry
 from agents.minds import choice
+from agents.minds.llm import prices
 from protocol.brief import Choices, Track
 from protocol.errors import PostdocsError
 from protocol.tasks import stop
@@ -35,6 +36,7 @@ async def serve(args: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    prices.check()
     models = choice.chosen(choice.choose(args.model, registry.names()))
     choices = Choices(track=args.track, models=models)
     async with contextlib.AsyncExitStack() as stack:

@@ -46,6 +46,11 @@ def price(model: Model) -> Price | None:
     return table[max(known, key=len)] if known else None
 
 
+def check() -> None:
+    """Raises `BadInput` where the user's own table cannot be read: to be said before a run, not in it."""
+    _table(os.environ.get(PRICES_VARIABLE))
+
+
 @cache
 def _table(extension: str | None) -> dict[str, Price]:
     bundled = _TABLE.validate_python(yaml.safe_load((files("agents.minds.llm") / "prices.yaml").read_text()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agents.minds.choice import MODEL_VARIABLE, PROVIDERS
@@ -47,6 +49,12 @@ def test_a_choice_that_a_run_would_refuse_fails(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv(MODEL_VARIABLE, model)
     found = _models()
     assert found.state == "failed" and found.told.startswith("POSTDOCS_MODEL: ") and told in found.told
+
+
+def test_prices_that_cannot_be_read_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POSTDOCS_PRICES", str(tmp_path / "none.yaml"))
+    found = _models()
+    assert found.state == "failed" and found.told.startswith("POSTDOCS_PRICES=")
 
 
 def ready(talk: Conversation) -> Reply:
