@@ -25,7 +25,7 @@ MOST_SERVERS, MOST_TOOLS = 10, 30
 SECONDS, MOST_SECONDS = 30.0, 300.0
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
+_SECRET = re.compile(r"authori[sz]|auth([-_]|$)|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
 """Headers, and names in an address's query, whose value is no setting but a credential."""
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -135,7 +135,6 @@ def _check_url(url: str) -> None:
         raise ValueError("url is to be an http or https address")
     if parts.username or parts.password:
         raise ValueError("leave user and password out of url: put a token into a variable, and name that under `token`")
-    if secret := next(
-        filter(_SECRET.search, (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))), None
-    ):
+    asked = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if secret := next(filter(_SECRET.search, asked), None):
         raise ValueError(f"leave {secret} out of url: put its value into a variable, and name that under `token`")

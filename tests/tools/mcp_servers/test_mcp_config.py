@@ -97,6 +97,11 @@ def test_a_token_in_the_wrong_place_is_refused_and_not_repeated(
     assert "hf_secret" not in str(caught.value)
 
 
+def test_plain_settings_of_an_address_stay(tmp_path: Path) -> None:
+    entry = {"url": "https://lab/mcp?team=a&author=b", "headers": {"X-Author": "b"}, "roles": ["a"], "tools": ["b"]}
+    assert [server.url for server in configured(written(tmp_path, {"servers": {"lab": entry}}))] == [entry["url"]]
+
+
 def test_the_doctor_says_what_is_configured_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
