@@ -1,6 +1,7 @@
 """GitHub's REST API, with the user's token where there is one, and raw files, without.
 
-https://docs.github.com/rest. Its limits are told by status 403 or 429 with `x-ratelimit-remaining: 0`.
+https://docs.github.com/rest. Its limits are told by status 403 or 429, with `x-ratelimit-remaining: 0`, with
+`retry-after`, or in words alone (the secondary limits).
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ async def ask(
 
 
 def _check(answer: Answer) -> None:
-    if answer.status == 403 and (answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers):
+    spent = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+    if answer.status == 403 and (spent or b"rate limit" in answer.content.lower()):
         more = "" if GITHUB.secret else " With GITHUB_TOKEN set it would be 5,000 requests an hour instead of 60."
-        raise ToolFault(f"GitHub's limit of requests is used up{_until(answer)}.{more} {INSTEAD}")
+        raise ToolFault(
+            f"GitHub's limit of requests is used up{_until(answer) if spent else ' for a minute or more'}.{more} {INSTEAD}"
+        )
     if answer.status == 409:
         raise ToolFault("this repository is empty")
     if answer.status == 422:

@@ -55,6 +55,8 @@ class Rows(BaseModel):
     num_rows_total: int | None = None
     truncated: bool = False
     """Of `/first-rows`: there are further rows, or some are cut."""
+    partial: bool = False
+    """Of `/rows`: the split has more rows than the total, but the server holds only these."""
 
 
 class Distribution(BaseModel):
@@ -101,7 +103,9 @@ async def _page(given: DatasetRows) -> tuple[Rows, list[ShownRow], str]:
     try:
         page = where | {"offset": str(given.start), "length": str(given.limit)}
         found = await viewer.ask("/rows", given.id, page, Rows)
-        return found, found.rows[: given.limit], ""
+        held = found.num_rows_total
+        over = found.partial and held is not None and given.start + len(found.rows) >= held
+        return found, found.rows[: given.limit], f"the server holds only the first {held:,} rows" if over else ""
     except ToolFault:
         if first is None:
             raise
@@ -115,11 +119,17 @@ def _row(one: ShownRow, characters: int) -> str:
 
 
 def _cell(value: Any, characters: int) -> str:
-    """As JSON, so that line breaks and quotes are seen for what they are. A picture or a sound is its size only."""
-    if isinstance(value, dict) and "src" in value:
+    """As JSON, so that line breaks and quotes are seen for what they are. A picture or a sound is named only."""
+    if _is_media(value):
         return "(image or audio)"
     told = json.dumps(value, ensure_ascii=False)
     return told if len(told) <= characters else f"{told[:characters]}… ({len(told):,} characters)"
+
+
+def _is_media(value: Any) -> bool:
+    """An address with its size or type: of a picture one, of a sound a list, which pictures may stand in too."""
+    some = value if isinstance(value, list) else [value]
+    return bool(some) and all(isinstance(one, dict) and isinstance(one.get("src"), str) for one in some)
 
 
 async def _statistics(given: OneSplit, desk: Desk) -> str:
@@ -134,7 +144,8 @@ def _distribution(one: Distribution) -> str:
     """`string_text` and `list` are measured by their lengths, `audio` by its seconds."""
     said = one.column_statistics
     unit = {"string_text": " characters", "list": " items", "audio": " s"}.get(one.column_type, "")
-    figures = [f"{name} {said[name]:g}" for name in ("min", "median", "mean", "max", "std") if _number(said.get(name))]
+    measured = ((name, _figure(said.get(name))) for name in ("min", "median", "mean", "max", "std"))
+    figures = [f"{name} {figure}" for name, figure in measured if figure]
     counted = said.get("frequencies")
     if isinstance(counted, dict):
         ranked = sorted(counted.items(), key=lambda pair: -pair[1] if _number(pair[1]) else 0)
@@ -143,6 +154,13 @@ def _distribution(one: Distribution) -> str:
     empty = said.get("nan_count")
     gaps = f"; {empty} empty" if _number(empty) and empty else ""
     return f"- {one.column_name} ({one.column_type}){unit}: {', '.join(figures) or 'nothing measured'}{gaps}"
+
+
+def _figure(value: Any) -> str:
+    """Of times it is a text. Empty where there is none."""
+    if isinstance(value, str):
+        return shortened(value, 40)
+    return f"{value:g}" if _number(value) else ""
 
 
 def _number(value: Any) -> bool:

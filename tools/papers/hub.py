@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST = 120
 """Papers that the Hub's search gives at once; it has no further pages."""
+MOST_DAILY = 100
+"""More daily papers at once it refuses (https://huggingface.co/.well-known/openapi.json, `/api/daily_papers`)."""
 Given = TypeVar("Given")
 
 
@@ -31,7 +33,7 @@ async def search(query: str, start: int, limit: int) -> Page:
 
 async def daily(day: str | None, start: int, limit: int) -> Page:
     """The papers that the Hub's community has submitted, of one day or the last ones."""
-    wanted = min(MOST, start + limit + 1)
+    wanted = min(MOST_DAILY, start + limit + 1)
     found = await ask(lambda api: list(api.list_daily_papers(date=day, limit=wanted, token=False)))
     return _page(found, start, limit)
 

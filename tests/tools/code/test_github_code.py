@@ -144,6 +144,19 @@ async def test_a_second_limit_is_waited_for_or_told(world: Site, monkeypatch: py
         await use(SEARCH_CODE, query="GRPOConfig")
 
 
+async def test_a_second_limit_that_only_words_tell_is_no_fault_of_the_token(
+    world: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "the-token")
+    said = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}
+    world.on("/github/search/code", Reply(said, 403, {"X-RateLimit-Remaining": "9"}))
+    with pytest.raises(ToolFault, match=r"used up for a minute or more\. Use `show_script`"):
+        await use(SEARCH_CODE, query="GRPOConfig")
+    world.on("/github/search/code", Reply({"message": "Resource not accessible"}, 403))
+    with pytest.raises(ToolFault, match="is GITHUB_TOKEN set, and right"):
+        await use(SEARCH_CODE, query="GRPOConfig")
+
+
 async def test_a_query_that_github_refuses(world: Site) -> None:
     world.on("/github/search/repositories", Reply({"message": "Validation Failed"}, 422))
     with pytest.raises(ToolFault, match="does not understand the query"):

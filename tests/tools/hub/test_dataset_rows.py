@@ -79,6 +79,15 @@ async def test_what_the_server_does_not_show_is_not_said_to_be_missing(world: Si
         await use(DATASET_ROWS, **SPLIT, start=20)
 
 
+async def test_of_a_split_that_the_server_holds_in_part_the_end_is_not_claimed(world: Site) -> None:
+    world.on("/viewer/rows", Reply(first_rows("ada/sums", 2) | {"num_rows_total": 502, "partial": True}))
+    told = await use(DATASET_ROWS, **SPLIT, start=500, limit=4)
+    assert "rows 500 to 501 of 502; the server holds only the first 502 rows\n" in told
+    world.on("/viewer/rows", Reply(first_rows("ada/sums", 0) | {"num_rows_total": 502, "partial": True}))
+    with pytest.raises(ToolFault, match="holds only the first 502 rows"):
+        await use(DATASET_ROWS, **SPLIT, start=502)
+
+
 async def test_a_short_split_is_shown_to_its_end(world: Site) -> None:
     world.on("/viewer/first-rows", Reply(first_rows("ada/sums", 3)))
     assert "rows 1 to 2 of 3; these are the last\n" in await use(DATASET_ROWS, **SPLIT, start=1)
@@ -90,9 +99,12 @@ async def test_long_values_pictures_and_cut_cells(world: Site) -> None:
     rows = first_rows("ada/sums", 20, text="x" * 50_000)
     rows["rows"][0]["truncated_cells"] = ["text"]
     rows["rows"][0]["row"]["picture"] = {"src": "https://signed.example/?Signature=abc", "height": 3, "width": 3}
+    rows["rows"][1]["row"]["sound"] = [{"src": "https://signed.example/?Signature=abc", "type": "audio/wav"}]
+    rows["rows"][2]["row"]["none"] = []
     world.on("/viewer/first-rows", Reply(rows))
     told = await use(DATASET_ROWS, **SPLIT, limit=20)
     assert "row 0 [cut by the server: text]" in told and "picture: (image or audio)" in told and "Signature" not in told
+    assert "sound: (image or audio)" in told and "none: []" in told
     assert "(50,002 characters)" in told and len(told) < DATASET_ROWS.characters
 
 
@@ -132,6 +144,11 @@ async def test_statistics_by_type(world: Site) -> None:
     columns = [
         {"column_name": "sentence", "column_type": "string_text", "column_statistics": numbers},
         {"column_name": "label", "column_type": "class_label", "column_statistics": labels},
+        {
+            "column_name": "at",
+            "column_type": "datetime",
+            "column_statistics": {"nan_count": 0, "min": "2013-05-18 04:54:11", "max": "2013-06-20 10:01:41"},
+        },
         {"column_name": "odd", "column_type": "new_type", "column_statistics": {"nan_count": None}},
     ]
     world.on("/viewer/statistics", Reply({"num_examples": 8_551, "statistics": columns, "partial": True}))
@@ -140,6 +157,7 @@ async def test_statistics_by_type(world: Site) -> None:
         "ada/sums main / train: 8,551 rows, the first 5 GB only",
         "- sentence (string_text) characters: min 6, median 37, mean 40.7007, max 231, std 19.1443; 3 empty",
         "- label (class_label): acceptable × 6023, unacceptable × 2528",
+        "- at (datetime): min 2013-05-18 04:54:11, max 2013-06-20 10:01:41",
         "- odd (new_type): nothing measured",
     ]
 

@@ -53,6 +53,17 @@ async def test_the_papers_of_a_day(world: Site) -> None:
     assert world.asked[0].query["date"] == "2025-10-29"
 
 
+async def test_no_more_daily_papers_are_asked_for_than_the_hub_gives(world: Site) -> None:
+    def some(asked: Asked) -> Reply:
+        count = int(asked.query["limit"])
+        return Reply([paper(f"2305.{n:05}", "One") for n in range(count)]) if count <= 100 else Reply({}, 400)
+
+    world.on("/api/daily_papers", some)
+    told = await use(SEARCH_PAPERS, source="huggingface_daily", start=90, limit=20)
+    assert told.startswith("papers 91 to 100\n")
+    assert "no paper fits" in await use(SEARCH_PAPERS, source="huggingface_daily", start=100)
+
+
 async def test_what_is_linked_to_a_paper(world: Site) -> None:
     page = {
         "id": "2305.00001",
