@@ -36,7 +36,8 @@ class TaskDrafted(Message):
     text: str
     """The task file."""
     folder: str
-    """Absolute path that relative names in it refer to."""
+    """Absolute path that relative names in it refer to, and where its `roles/` may be. Empty of a text that was pasted:
+    it has none of its own, and its names refer to where the desk stands."""
     how: str
     """How it came about, in a sentence."""
 
@@ -52,7 +53,7 @@ class OpenRun(Message):
     text: str = ""
     """Of a new run: the task file."""
     folder: str = ""
-    """Of a new run: what its paths are relative to."""
+    """Of a new run: what its paths are relative to, as it was drafted."""
     given: StartRun | None = None
     """Of a new run, instead: the task with files of its own."""
     thread: str = ""

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from agents import registry
 from protocol.errors import BadInput
 from services.task_columns import first_columns
 from services.task_file import EXAMPLE_TASK, load_task
@@ -50,6 +51,8 @@ class Draft:
     how: str
     """How it came about, in a sentence."""
     name: str
+    pasted: bool = False
+    """It came as a text, from no folder: its paths hold from where we stand, and no `roles/` there is its own."""
 
 
 def draft(words: str, drafts: Path) -> Draft:
@@ -61,7 +64,7 @@ def draft(words: str, drafts: Path) -> Draft:
     if not words:
         raise BadInput(f"there is nothing to make a task of: write a goal, or give a task file such as {EXAMPLE_TASK}")
     if "\n" in words or re.match(r"^\w+:\s", words):
-        return _checked(words, Path.cwd(), "the task as it was given")
+        return _checked(words, Path.cwd(), "the task as it was given", pasted=True)
     path = Path(words).expanduser()
     if path.exists() or (" " not in words and path.suffix in (".yaml", ".yml")):
         load_task(path)
@@ -74,21 +77,25 @@ def draft(words: str, drafts: Path) -> Draft:
 
 def save(made: Draft, drafts: Path) -> Path:
     """The draft as a file from where its paths hold: they are made absolute where it does not lie beside them."""
-    folder = made.folder if made.folder.is_relative_to(drafts.resolve()) else drafts.resolve() / _digest(made.text)
+    own = f"{made.folder}{made.pasted}{made.text}"  # the same text elsewhere has other files and roles beside it
+    folder = made.folder if made.folder.is_relative_to(drafts.resolve()) else drafts.resolve() / _digest(own)
     folder.mkdir(parents=True, exist_ok=True)
     text = made.text
     if folder != made.folder:
         text = yaml.safe_dump(_absolute(yaml.safe_load(text), made.folder), sort_keys=False, allow_unicode=True)
         for script in made.folder.glob("*.py"):  # a metric of the user's own is found beside the task
             shutil.copy2(script, folder)
+        roles = folder / registry.FOLDER
+        if (made.folder / registry.FOLDER).is_dir() and not made.pasted and not roles.is_symlink():
+            roles.symlink_to(made.folder / registry.FOLDER)  # they stay where they are: their path is told
     path = folder / "task.yaml"
     path.write_text(text)
     return path
 
 
-def _checked(text: str, folder: Path, how: str) -> Draft:
-    task = load_task(folder / "task.yaml", text=text)
-    return Draft(text, folder, how, task.name)
+def _checked(text: str, folder: Path, how: str, *, pasted: bool = False) -> Draft:
+    task = load_task(folder / "task.yaml", text=text, roles="installed" if pasted else "own")
+    return Draft(text, folder, how, task.name, pasted)
 
 
 # -- a task that is known ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from protocol.brief import Choices
@@ -75,7 +76,8 @@ class Desk:
         request = question.data
         assert isinstance(request, DraftTask)
         made = await asyncio.to_thread(draft, request.words, self._runs_dir / DRAFTS)
-        return TaskDrafted(run=new_id(made.name), text=made.text, folder=str(made.folder), how=made.how)
+        folder = "" if made.pasted else str(made.folder)
+        return TaskDrafted(run=new_id(made.name), text=made.text, folder=folder, how=made.how)
 
     async def _open(self, question: Envelope) -> Message:
         request = question.data
@@ -99,15 +101,17 @@ class Desk:
 
     async def _make(self, folder: RunFolder, request: OpenRun) -> None:
         """The folder of a new run. Minds that were not chosen with it are those of this desk."""
-        handed, beside = request.given, Path(request.folder)
-        task = None if handed else await asyncio.to_thread(load_task, beside / "task.yaml", None, request.text)
+        handed, beside = request.given, Path(request.folder).resolve()
+        own_roles = bool(request.folder)  # a text that was pasted has no folder of its own
+        load = partial(load_task, beside / "task.yaml", text=request.text, roles="own" if own_roles else "installed")
+        task = None if handed else await asyncio.to_thread(load)
         folder.root.mkdir(parents=True, exist_ok=True)
         folder.studio.write_text(self._mark)
         if handed is not None:
             models = handed.choices.models or self._choices.models
             await given.unpack(self._bus, handed, folder, handed.choices.model_copy(update={"models": models}))
         elif task is not None:
-            await make_run(folder, task, request.text, beside, self._choices)
+            await make_run(folder, task, request.text, beside, self._choices, own_roles=own_roles)
 
     async def _fork(self, question: Envelope) -> Message:
         request = question.data

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from runs_on_disk import Cli
 
+from services.casting import left_behind
 from services.task_file import load_task
 from tests.runs import crew
 
@@ -72,3 +73,36 @@ def test_rows_that_cannot_be_used_are_told_with_the_remedy(cli: Cli, tmp_path: P
     done = cli("run", f"make {crew.TINY} better at {file}")
     assert done.exit_code == 2
     assert told in done.stderr
+
+
+ROLE = "from agents.role import Role\n\nROLE = Role(name='skeptic', about='doubts', playbook={})\n"
+
+
+def with_role(folder: Path) -> Path:
+    """A task with a role of its own beside it."""
+    task = crew.last_digit_task(folder, rows=80)
+    (folder / "roles").mkdir()
+    (folder / "roles" / "skeptic.py").write_text(ROLE)
+    return task
+
+
+def test_the_roles_beside_the_task_go_with_it_and_stay_where_they_are(cli: Cli, runs_dir: Path, tmp_path: Path) -> None:
+    task = with_role(tmp_path / "task")
+    for _ in range(2):
+        done = cli("run", f"do {task} in 2 minutes", "--dry-run")
+        assert done.exit_code == 0, done.stderr
+    path = drafted(runs_dir)
+    assert left_behind(load_task(path).crew, path.parent) == {"skeptic": tmp_path / "task" / "roles" / "skeptic.py"}
+
+
+def test_a_task_that_is_pasted_has_no_roles_of_the_folder_that_one_happens_to_be_in(
+    cli: Cli, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = with_role(tmp_path / "task")
+    (tmp_path / "task" / "roles" / "skeptic.py").write_text("raise SystemExit('code that nobody asked for')")
+    monkeypatch.chdir(tmp_path / "task")
+    done = cli("run", task.read_text(), "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert not (drafted(runs_dir).parent / "roles").exists()
+    named = task.read_text() + "crew: {add: {skeptic: {}}}\n"
+    assert "there is no role 'skeptic'" in cli("run", named, "--dry-run").stderr

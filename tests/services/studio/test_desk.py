@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from protocol.brief import Brief
 from protocol.bus import Bus
 from protocol.envelope import NO_RUN, Envelope, wrap
 from protocol.errors import AnswerFailed
 from protocol.journal import Journal
 from protocol.message import Message
-from protocol.studio import DESK, DraftTask, ForkRun, RunForked, TaskDrafted
+from protocol.studio import DESK, DraftTask, ForkRun, OpenRun, RunForked, TaskDrafted
 from services.bus_server import Connection
 from services.run_folder import RunFolder
 from services.studio.desk import Desk
 from tests.graph import story
+from tests.runs import crew
 
 PARENT, FORK = "parent", "parent-fork-1"
 
@@ -85,3 +87,24 @@ async def test_a_fork_that_was_broken_off_is_copied_anew(desk: Desk, bus: Bus, t
     await bus.ask(asked(ForkRun(parent=PARENT, run=FORK, sequence=10)), RunForked)
     assert (made.data / "link").read_text() == PARENT
     assert sorted(path.name for path in made.data.iterdir()) == ["link", "rows.jsonl"]
+
+
+async def test_a_task_that_is_pasted_has_no_roles_of_the_folder_that_the_desk_stands_in(
+    desk: Desk, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = crew.last_digit_task(tmp_path / "task", rows=80)
+    (tmp_path / "task" / "roles").mkdir()
+    (tmp_path / "task" / "roles" / "skeptic.py").write_text(
+        "from agents.role import Role\n\nROLE = Role(name='skeptic', about='doubts', playbook={})\n"
+    )
+    monkeypatch.chdir(tmp_path / "task")
+    members = {}
+    for words in (str(task), task.read_text()):
+        drafted = (await bus.ask(asked(DraftTask(words=words)), TaskDrafted, timeout=20)).data
+        assert isinstance(drafted, TaskDrafted)
+        made = RunFolder(tmp_path / f"run-{len(members)}")
+        await desk._make(made, OpenRun(run=made.id, text=drafted.text, folder=drafted.folder))
+        brief = Brief.model_validate_json(made.brief.read_text())
+        assert brief.task_folder == str(tmp_path / "task")
+        members[words] = [one.role for one in brief.crew.members]
+    assert list(members.values()) == [["skeptic"], []]
