@@ -5,6 +5,7 @@ Links are followed here, by the worker, with care: an earlier job may have put o
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -108,7 +109,8 @@ def _whole(path: Path) -> Path:
 def _check_extent(name: str, real: Path, folder: Path) -> None:
     """Refuse what holds more than a model or data."""
     home = Path("~").expanduser().resolve()
-    if real in _SYSTEM or real == folder.parent or folder.is_relative_to(real) or home.is_relative_to(real):
+    holds_us = real == folder.parent or folder.is_relative_to(real)
+    if real in _SYSTEM or holds_us or home.is_relative_to(real) or _holds_runs(real):
         raise BadJobFolder(f"reads {name!r}, which holds more than models and data: name the files or folders needed")
     if any(real.is_relative_to(place) for place in _NO_FILES):
         raise BadJobFolder(f"reads {name!r}, which is no file of data")
@@ -118,6 +120,20 @@ def _check_extent(name: str, real: Path, folder: Path) -> None:
             kept = (run.sealed, run.bus, run.bus_url, run.checkpoints)
             if any(real.is_relative_to(place) for place in kept):
                 raise BadJobFolder(f"reads {name!r}, which no job may: it is the run's own")
+
+
+def _holds_runs(real: Path) -> bool:
+    """Whether it is the folder of a run, of runs, or of all jobs of a run."""
+    if _is_run(real) or (real.name in _WRITTEN and _is_run(real.parent)):
+        return True
+    with contextlib.suppress(OSError), os.scandir(real) as found:  # no folder, or none to be read: told elsewhere
+        below = itertools.islice(found, LOOKED_AT)
+        return any(_is_run(Path(entry.path)) for entry in below if entry.is_dir(follow_symlinks=False))
+    return False
+
+
+def _is_run(folder: Path) -> bool:
+    return os.path.exists(RunFolder(folder).brief)  # noqa: PTH110, it does not raise where we may not look
 
 
 def _needs_mapping(name: str, real: Path, uid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,21 @@ def test_the_run_itself_is_refused(house: Warden) -> None:
     for path in (house.folder, house.folder / "jobs"):
         with pytest.raises(BadJobFolder, match="holds more than models and data"):
             planned(house, path)
+
+
+def test_another_run_as_a_whole_is_refused_and_what_it_made_is_not(house: Warden) -> None:
+    house.job_folder()
+    runs = house.folder.parent / f"{house.folder.name}-others"
+    model = runs / "other" / "jobs" / "a" / "model"
+    model.mkdir(parents=True)
+    try:
+        (runs / "other" / "brief.json").touch()
+        for path in (runs / "other", runs, runs / "other" / "jobs"):
+            with pytest.raises(BadJobFolder, match="holds more than models and data"):
+                planned(house, path)
+        assert [read.source for read in planned(house, model).reads] == [str(model)]
+    finally:
+        shutil.rmtree(runs)
 
 
 @pytest.mark.parametrize("name", ["sealed", "sealed/test.jsonl", "bus/server.json", "bus.json", "checkpoints.sqlite"])
