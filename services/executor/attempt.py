@@ -37,6 +37,7 @@ from services.executor.backends.backend import (
     Sampled,
     Terms,
 )
+from services.executor.begin import TOO_LATE, NotBegun, begun
 from services.executor.cancel import Cancellation, carry_out
 from services.executor.delivery import Delivery
 from services.executor.diagnosis.cause import not_started
@@ -153,7 +154,7 @@ class Attempt:
         if until is not None:
             until += self.delivery.ahead
         if until is not None and time.time() >= until:
-            return JobCancelled(**self._reporter.about(), reason="its deadline passed before it could be started")
+            return JobCancelled(**self._reporter.about(), reason=TOO_LATE)
         self._limits = Limits(self.job, self._taken_up, until)
         return None
 
@@ -185,8 +186,9 @@ class Attempt:
             grant=self.grant,
         )
         try:
-            terms = await self._fetched(terms)
-            handle = self._handle = await self.backend.start(self._here, terms)
+            handle = self._handle = await begun(self._start(terms), self._cancellation, self._limits.kill_at)
+        except NotBegun as error:
+            return JobCancelled(**self._reporter.about(), reason=str(error))
         except JobRefused as error:
             about, evidence = self._reporter.about(), error.cause.evidence
             return JobFailed(**about, reason=f"could not start: {error}", evidence=evidence, cause=error.cause)
@@ -212,6 +214,10 @@ class Attempt:
             outcome, exit, self._record, self._stopped, folder, seconds, self._reporter.about()
         )
         return end if self._courier is None else await self._courier.send(end, self.job, self._here)
+
+    async def _start(self, terms: Terms) -> Handle:
+        terms = await self._fetched(terms)
+        return await self.backend.start(self._here, terms)
 
     async def _fetched(self, terms: Terms) -> Terms:
         """Bring here what the job reads, where no disk is shared; the time that it takes is not the job's.

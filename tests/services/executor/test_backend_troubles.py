@@ -16,14 +16,25 @@ from benchmarks.noop_backend import NoopBackend, NoopHandle
 from protocol.bus import Bus
 from protocol.envelope import wrap
 from protocol.errors import BusUnavailable
-from protocol.job import Job, JobAccepted, JobFailed, JobFinished, JobGivenBack, JobMetric, JobStarted, Needs
+from protocol.job import (
+    Job,
+    JobAccepted,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobGivenBack,
+    JobMetric,
+    JobStarted,
+    Needs,
+)
 from protocol.message import message_id
-from protocol.queue import accepted_id, started_id
+from protocol.queue import accepted_id, started_id, submit
 from services.bus_server import Connection
 from services.executor import history, rests
 from services.executor.attempt import Attempt
 from services.executor.backends.backend import BackendFailed, Exit, Terms
 from services.executor.backends.local import LocalBackend
+from services.executor.begin import TOO_LATE
 from services.executor.files.folder import BadJobFolder
 from services.executor.job.events import Event, Metric, TrainBegan, TrainEnded
 from services.executor.queue import JobQueue
@@ -141,6 +152,51 @@ async def test_a_start_may_take_longer_than_a_lease(
         await queue.close()
     finally:
         await backend.close()
+
+
+async def test_a_cancel_request_is_heard_while_a_job_is_made_ready(
+    crew: CrewRun, queue: JobQueue, tmp_path: Path
+) -> None:
+    class Endless(SlowEnvironments):
+        async def python(self, requirements: Sequence[str]) -> Path:
+            await asyncio.sleep(600)
+            return Path(sys.executable)
+
+    backend = LocalBackend(pool=WarmPool(sandboxed=False, modules=()), environments=Endless(tmp_path), sandboxed=False)
+    await backend.open()
+    try:
+        job = await crew.submit("none.py", id="slow", requirements=("x",), script="print('ran')")
+        running = asyncio.create_task(Attempt(await taken(queue, job), backend, "ada").run())
+        await crew.wait(job, JobAccepted)
+        await crew.cancel(job)
+        end = await crew.end(job, 10.0)
+        assert isinstance(end, JobCancelled) and end.reason == "asked"
+        await running
+    finally:
+        await backend.close()
+
+
+class Stubborn(NoopBackend):
+    """Its start is over only when the job is there, whoever cancels it."""
+
+    handle = NoopHandle(600.0)
+
+    async def start(self, job: Job, terms: Terms) -> NoopHandle:
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            self.handle = NoopHandle(600.0)
+        return self.handle
+
+
+async def test_a_deadline_holds_while_a_job_is_made_ready(crew: CrewRun, queue: JobQueue) -> None:
+    envelope, backend = crew.job(("noop",), id="a", script="", deadline=time.time() + 1.0), Stubborn()
+    assert await submit(crew.bus, envelope) and isinstance(envelope.data, Job)
+    async with asyncio.timeout(20):
+        await Attempt(await taken(queue, envelope.data), backend, "ada").run()
+    end = await crew.end(envelope.data)
+    assert isinstance(end, JobCancelled) and end.reason == TOO_LATE
+    assert backend.handle._stopped.is_set(), "what was started all the same is killed"
 
 
 async def test_a_job_is_given_back_only_when_nothing_of_it_runs_any_more(crew: CrewRun, queue: JobQueue) -> None:
@@ -307,8 +363,6 @@ async def test_a_deadline_holds_by_the_clock_of_the_bus(
     """A machine whose clock is an hour off neither cancels a job that has time, nor starts one that has none."""
     early = crew.job(("noop",), id="early", script="", deadline=time.time() + 600)
     late = crew.job(("noop",), id="late", script="", deadline=time.time() - 600)
-    from protocol.queue import submit
-
     for envelope in (early, late):
         assert await submit(crew.bus, envelope)
     right = time.time
