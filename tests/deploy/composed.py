@@ -111,6 +111,7 @@ class Composed:
             "nats://nats:4222": f"nats://127.0.0.1:{self.nats}",
             "@postgres:5432": f"@127.0.0.1:{self.postgres}",
             "/runs": str(self.runs),
+            "/cache": str(self.folder / "cache"),
             "/data": str(self.folder / "journal"),
         }
         told: dict[str, str] = self.services[name]["environment"]

@@ -20,6 +20,7 @@ from composed import GIVEN, ROOT, TOKEN, Composed, document, postgres_binaries, 
 from protocol.control import RunEnded
 from protocol.job import JobAccepted, JobFinished, JobStarted
 from services.bus_server import Connection
+from services.executor.settings import read_settings
 from services.run_access import open_journal, read_journal
 from services.runs_on_bus import find_on_bus
 from tests.runs import crew
@@ -45,10 +46,17 @@ def test_it_is_valid_by_the_compose_schema() -> None:
     assert not validator.is_valid(wrong)
 
 
-def test_it_has_every_part_and_the_executor_has_the_gpus() -> None:
+def test_it_has_every_part_and_what_trains_and_what_scores_has_the_gpus() -> None:
     assert set(services()) == {"nats", "postgres", "graph-server", "agents", "executor"}
-    [device] = services()["executor"]["deploy"]["resources"]["reservations"]["devices"]
-    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    for name in ("executor", "graph-server"):
+        [device] = services()[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["count"], device["capabilities"]) == ("nvidia", "all", ["gpu"])
+
+
+def test_what_is_made_once_outlives_its_container() -> None:
+    told = services()["executor"]
+    cache = read_settings(["--bus", "nats://x"], told["environment"]).cache
+    assert any(cache.is_relative_to(mount.split(":")[1]) for mount in told["volumes"]), cache
 
 
 def test_what_it_names_is_there() -> None:

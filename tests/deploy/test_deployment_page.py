@@ -72,6 +72,8 @@ def test_the_override_for_a_machine_without_a_gpu_names_what_is_there() -> None:
     told = yaml.load(override, Loader)
     for name, changes in told["services"].items():
         assert set(changes) <= set(document()["services"][name])
+    reserve = {name for name, service in document()["services"].items() if "deploy" in service}
+    assert reserve == set(told["services"]), "what has a GPU reserved would not start"
 
 
 def test_links_and_files_that_it_names_are_there() -> None:
