@@ -43,9 +43,8 @@ def _check(answer: Answer) -> None:
     spent = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
     if answer.status == 403 and (spent or b"rate limit" in answer.content.lower()):
         more = "" if GITHUB.secret else " With GITHUB_TOKEN set it would be 5,000 requests an hour instead of 60."
-        raise ToolFault(
-            f"GitHub's limit of requests is used up{_until(answer) if spent else ' for a minute or more'}.{more} {INSTEAD}"
-        )
+        when = _until(answer) if spent else " for a minute or more"
+        raise ToolFault(f"GitHub's limit of requests is used up{when}.{more} {INSTEAD}")
     if answer.status == 409:
         raise ToolFault("this repository is empty")
     if answer.status == 422:
