@@ -62,13 +62,17 @@ def _questions(task: Task, facts: ModelFacts) -> list[Question]:
     checked = f"the metric {_metric_says(task)}, {reward}"
     return [
         Question(
-            f"supervised fine-tuning on given answers: {task.goal}", "it comes with answers to learn from", ("sft",)
+            f"supervised fine-tuning on given answers: {task.goal}",
+            "the task comes with answers to learn from",
+            ("sft",),
         ),
         Question(f"adapters, {size}", f"the base is a {size.split(',')[0]}", ("lora",)),
         Question("verifiable reward, answers checked by code", checked, ("grpo", "rejection_sampling")),
         Question("greedy or sampled decoding, few-shot prompt", "the floor is the base at its best", ("decoding",)),
         Question(
-            "duplicates, wrong labels and contamination in training data", "its sources are only candidates", ("data",)
+            "duplicates, wrong labels and contamination in training data",
+            "the sources of the task are only candidates",
+            ("data",),
         ),
         Question("is a gain real or noise between seeds", "a win must be one to trust", ("evaluation",)),
         Question(

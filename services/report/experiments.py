@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol.experiment import Entry
 from protocol.ledger import Ledger
-from services.report.facts import STRATEGIES, VERDICTS, recipe
-from services.report.page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Strong, Table
+from services.report.facts import OVERTAKEN, STRATEGIES, VERDICTS, recipe
+from services.report.page import Block, Bullets, Cell, Item, Paragraph, Row, Section, Span, Strong, Table
 from services.report.sources import Sources
 
 HEAD = ("experiment", "rung", "settings", "trained", "dev score [95 %]", "verdict")
@@ -22,7 +22,7 @@ def experiments(ledger: Ledger, sources: Sources) -> Section:
                 "rung 0 is a short try, "
                 "and each rung trains longer. “≈” repeats the one above under another seed, to see "
                 "how much chance does. "
-                "★ is what ships.",
+                "★ is what ships; what is held back does not, but others may go on from it.",
             )
         ),
         Table(HEAD, tuple(rows), wide=True),
@@ -51,19 +51,11 @@ def _branch(strategy: str, ledger: Ledger, sources: Sources) -> list[Row]:
     scores = {e.experiment.id: e.score for e, _ in found if e.score and not e.score.failed}
     count = f"{len(found)} experiment{'s' * (len(found) > 1)}"
     best = max(scores, key=lambda id: scores[id], default=None)
-    told: Cell = count
+    told: tuple[Span, ...] = (Strong(STRATEGIES.get(strategy, strategy)), f": {count}")
     if best is not None:
-        told = (f"{count}, best ", sources.figure(f"{scores[best].value:.3f}", ("scored", best)))
-    head: tuple[Cell, ...] = (
-        Strong(STRATEGIES.get(strategy, strategy)),
-        "",
-        told,
-        "",
-        "",
-        "",
-    )
+        told += (", best ", sources.figure(f"{scores[best].value:.3f}", ("scored", best)))
     least = min(depth for _, depth in found)
-    return [Row(head), *(_row(entry, depth - least + 1, ledger, sources) for entry, depth in found)]
+    return [Row((told,)), *(_row(entry, depth - least + 1, ledger, sources) for entry, depth in found)]
 
 
 def tree(ledger: Ledger) -> list[tuple[Entry, int]]:
@@ -92,7 +84,7 @@ def _row(entry: Entry, depth: int, ledger: Ledger, sources: Sources) -> Row:
     e = entry.experiment
     name = f"≈ {e.id}" if e.repeats else e.id
     trained = sources.figure(f"{entry.seconds:.0f} s, {entry.steps} steps", ("job_end", e.id)) if entry.seconds else ""
-    score: Cell = sources.figure(entry.score, ("scored", e.id)) if entry.score else entry.status
+    score: Cell = sources.figure(entry.score, ("scored", e.id)) if entry.score else "not scored"
     settings = sources.figure(_settings(entry, ledger), ("proposals", e.id))
     cells = (name, str(e.rung), settings, trained, score, _verdict(entry, sources))
     return Row(cells, depth=depth, strong=e.id == ledger.incumbent)
@@ -114,6 +106,7 @@ def _verdict(entry: Entry, sources: Sources) -> Cell:
     reason = f": {entry.reason}" if entry.reason else ""
     word = VERDICTS.get(entry.verdict or "", entry.status)
     if entry.verdict == "promote":
+        word = word if e.id == sources.ledger.incumbent else OVERTAKEN
         return (Strong(word), sources.figure(reason, ledger_gate(entry, sources))) if reason else Strong(word)
     told = f"{word}{reason}"
     keys = [(kind, e.id) for kind in ("verdict", "critique", "diagnosis", "job_end", "refused")]

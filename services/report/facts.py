@@ -5,6 +5,8 @@ Used by the report and by `postdocs replay`, so that both say the same.
 
 from __future__ import annotations
 
+import math
+
 from protocol.critique import Verdict
 from protocol.experiment import Entry, Experiment
 from protocol.ledger import Ledger
@@ -25,6 +27,7 @@ STRATEGIES = {
 """For people."""
 VERDICTS = {"promote": "shipped", "hold": "held back", "reject": "rejected"}
 """What became of an experiment, for people."""
+OVERTAKEN = "shipped for a while, then overtaken"
 
 
 def recipe(experiment: Experiment) -> str:
@@ -154,7 +157,9 @@ def noise(ledger: Ledger, verdict: Verdict | None = None) -> str:
         told += f"; no change of seed lies between {verdict.candidate} and {verdict.incumbent}, so any lead would do, "
         told += f"it was {verdict.test.difference:+.3f}"
     elif verdict and verdict.test:
-        told += f"; the gate asked for a lead beyond {verdict.noise_floor:.3f}, it was {verdict.test.difference:+.3f}"
+        twice = measured is not None and math.isclose(verdict.noise_floor, 2 * measured)
+        told += f"; the gate asked for a lead beyond {'twice that, ' * twice}{verdict.noise_floor:.3f}, "
+        told += f"it was {verdict.test.difference:+.3f}"
     return told
 
 
@@ -189,5 +194,5 @@ def rivals(ledger: Ledger, name: str) -> list[tuple[Entry, str]]:
 
 def _fate(entry: Entry) -> str:
     if entry.verdict == "promote":
-        return "shipped for a while, then overtaken"
+        return OVERTAKEN
     return ": ".join(part for part in (VERDICTS.get(entry.verdict or "", entry.status), entry.reason) if part)

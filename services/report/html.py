@@ -109,18 +109,19 @@ def _item(item: Item) -> str:
 def _(block: Table, id: str) -> str:
     headed = any(block.head)
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in block.head)
-    rows = "".join(_row(row, bool(headed)) for row in block.rows)
+    rows = "".join(_row(row, len(block.head)) for row in block.rows)
     table = f"<table{'' if headed else ' class=pairs'}>{f'<thead><tr>{head}</tr></thead>' if headed else ''}"
     told = f"{table}<tbody>{rows}</tbody></table>"
     return f'<div class="wide" tabindex="0" role="group" aria-label="Table">{told}</div>' if block.wide else told
 
 
-def _row(row: Row, headed: bool) -> str:
+def _row(row: Row, columns: int) -> str:
     anchor = f' id="{row.anchor}"' if row.anchor else ""
     first, *rest = row.cells
     star = ' <span class="star" title="this ships">★</span>' if row.strong else ""
     depth = f' class="depth{min(row.depth, 9)}"' if row.depth else ""
-    head = f'<th scope="row"{depth}>{_cell(first)}{star}</th>'
+    spanned = "" if rest else f' colspan="{columns}"'
+    head = f'<th scope="row{"" if rest else "group"}"{spanned}{depth}>{_cell(first)}{star}</th>'
     strong = " class=strong" if row.strong else ""
     return f"<tr{anchor}{strong}>{head}{''.join(f'<td>{_cell(cell)}</td>' for cell in rest)}</tr>"
 

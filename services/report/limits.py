@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.ledger import Ledger
 from services.report.facts import repeats, test_score, winner
 from services.report.forked import parent, same_split
-from services.report.page import Block, Bullets, Commands, Item, Paragraph, Section, Spans
+from services.report.page import Block, Bullets, Code, Commands, Item, Paragraph, Section, Spans
 from services.report.sources import Sources
 
 
@@ -78,4 +78,5 @@ def how_to_rerun(run: str, ledger: Ledger) -> Section:
         lines.append(f"postdocs verify runs/{run}/bundle   # rebuild what ships, score it, and say whether it agrees")
     elif ledger.bundled:
         told = [Paragraph((f"What ships cannot be rebuilt by itself: {ledger.bundled.failed}",))]
-    return Section("How to rerun", (Commands(tuple(lines)), *told))
+    where: Spans = ("Where postdocs is installed, in the folder that has the run in its ", Code("runs/"), ":")
+    return Section("How to rerun", (Paragraph(where), Commands(tuple(lines)), *told))

@@ -81,10 +81,15 @@ def _item(item: Item, depth: int) -> str:
 def _(block: Table) -> str:
     lines = ["| " + " | ".join(text(name) for name in block.head) + " |", "|" + " --- |" * len(block.head)]
     lines += [
-        "| " + " | ".join(_cell(row, number, cell) for number, cell in enumerate(row.cells)) + " |"
+        "| " + " | ".join(_cell(row, number, cell) for number, cell in enumerate(_filled(row, block))) + " |"
         for row in block.rows
     ]
     return "\n".join(lines)
+
+
+def _filled(row: Row, table: Table) -> tuple[Cell, ...]:
+    """A cell each column: there is none that spans several."""
+    return row.cells + ("",) * (len(table.head) - len(row.cells))
 
 
 def _cell(row: Row, number: int, cell: Cell) -> str:

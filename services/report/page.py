@@ -69,6 +69,7 @@ class Bullets:
 @dataclass(frozen=True)
 class Row:
     cells: tuple[Cell, ...]
+    """A single one spans the table: it heads the rows below."""
     depth: int = 0
     """In a table that is a tree: how far below its root."""
     strong: bool = False

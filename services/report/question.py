@@ -23,7 +23,7 @@ def question(ledger: Ledger, sources: Sources) -> Section | None:
     target = "none set" if task.target is None else sources.figure(f"{task.target:.3f}", brief)
     rows: list[tuple[Cell, ...]] = [
         ("base model", Code(task.base_model)),
-        ("prompt", Code(task.prompt)),
+        ("prompt", (Code(task.prompt), " with a row's columns in place of the braces")),
         ("expected answer", Code(task.answer)),
         (
             "score",

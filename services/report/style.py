@@ -39,7 +39,7 @@ tbody th { font-weight:400; } thead th { color:var(--soft); font-weight:600; fon
 tr.strong > * { font-weight:600; } tr:target > * { background:var(--fair-panel); }
 table.pairs th { color:var(--soft); width:14rem; }
 .wide { overflow-x:auto; } .wide table { min-width:44rem; } .wide th[scope=row] { white-space:nowrap; }
-.wide td:last-child { min-width:12rem; }
+.wide td:last-child { min-width:14rem; }
 .depth1 { padding-left:1rem; } .depth2 { padding-left:2.2rem; } .depth3 { padding-left:3.4rem; }
 .depth4 { padding-left:4.6rem; } .depth5 { padding-left:5.8rem; }
 .depth6, .depth7, .depth8, .depth9 { padding-left:7rem; }

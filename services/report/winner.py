@@ -279,7 +279,8 @@ def _case(ledger: Ledger, name: str, sources: Sources) -> list[Block]:
 def _heading(verdict: GateVerdict) -> Paragraph:
     over = f" over {verdict.incumbent}, which shipped before" if verdict.incumbent else ""
     word = "admitted" if verdict.admitted else "refused"
-    return Paragraph((f"The gate {word} it{over}. It asks that all of these hold:",))
+    told = "The gate, a rule in code that alone decides what ships,"
+    return Paragraph((f"{told} {word} it{over}. It asks that all of these hold:",))
 
 
 def _checks(verdict: GateVerdict, sources: Sources) -> tuple[Item, ...]:

@@ -350,6 +350,14 @@ def test_a_lineage_that_loops_is_told_once(tmp_path: Path) -> None:
     assert sorted(entry.experiment.id for entry, _ in tree(Ledger(told.envelopes))) == ["a", "b", "c"]
 
 
+def test_what_shipped_for_a_while_is_not_told_as_what_ships(both: tuple[str, Page]) -> None:
+    tree = both[0][both[0].index("## The experiments") : both[0].index("## The score over time")]
+    rows = {line.split("|")[1].strip(" └·≈"): plain(line) for line in tree.splitlines() if line.startswith("| ")}
+    assert "shipped for a while, then overtaken" in rows["e1"]
+    assert "**shipped**: +0.270" in rows["**e3** ★"]
+    assert "not scored | killed: lost its rung" in rows["e2"]
+
+
 def test_the_sparkline_has_a_bar_a_value() -> None:
     assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
 
