@@ -9,7 +9,7 @@ JOBS ?= 3
 CHROMIUM ?= chromium
 AT ?= 150s
 
-.PHONY: studio test-studio studio-picture pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor test-slurm test-model bench-tokens
+.PHONY: studio test-studio studio-picture pictures test-bundle eval-env help install demo test lint bench accept format clean test-executor-faults test-slow test-minds bench-executor bench-gpu test-slurm test-model bench-tokens
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -91,6 +91,9 @@ eval-env: $(STAMP)  ## an environment for Inspect, which needs other versions of
 
 bench-executor: $(STAMP)  ## starts, cancels, figures, a thousand jobs: one JSON object on standard output
 	@$(BIN)/python -m benchmarks.executor
+
+bench-gpu: $(STAMP)  ## the same script through the executor and by hand, on a GPU: one JSON object
+	@$(BIN)/python -m benchmarks.gpu
 
 bench-tokens: $(STAMP)  ## tokens of a role's turn over 50 iterations: one JSON object with `growth` (1 minute)
 	@$(BIN)/python -m benchmarks.tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ from protocol.envelope import Envelope
 from protocol.ledger import Ledger
 from protocol.message import Message, message_id
 from services.tracking.record import Alerted, Point, Record, Summed, Tracked
+from services.tracking.steps import Steps
 
 CONFIG_FILE = "config.yaml"
 
@@ -28,6 +30,7 @@ class Projection:
         self._of: dict[str, Tracked] = {}
         """Experiment → its latest job."""
         self._step: dict[str, int] = {}
+        self._steps: dict[str, Steps] = defaultdict(Steps)
         self._seen: set[str] = set()
         self._open: dict[str, Tracked] = {}
 
@@ -48,6 +51,8 @@ class Projection:
         return []
 
     def _of_a_job(self, said: job.JobEvent, id: str) -> list[Record]:
+        if isinstance(said, job.JobStarted):
+            self._steps[said.job].started()
         if isinstance(said, job.JobStarted) and said.job in self._jobs and said.job not in self._tracked:
             run = self._begun(self._jobs[said.job], said.at)
             return [self._point(run, 0, {"job/start_seconds": said.warm_start_s}, said.at)]
@@ -55,11 +60,12 @@ class Projection:
             return []
         run = self._tracked[said.job]
         if isinstance(said, job.JobMetric):
-            point = self._point(run, said.step, said.values, said.at)
+            step = self._steps[said.job].at(said.step, said.values)
+            point = self._point(run, step, said.values, said.at)
             if point.id in self._seen:  # a step that was done again, after the job's worker died
                 return []
             self._seen.add(point.id)
-            self._step[run.id] = max(said.step, self._step.get(run.id, 0))
+            self._step[run.id] = max(step, self._step.get(run.id, 0))
             return [point]
         if isinstance(said, job.JobAlert):
             return [Alerted(run, id, said.rule, said.evidence, self._step.get(run.id, 0), said.at)]
