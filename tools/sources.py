@@ -112,7 +112,7 @@ def _generated(source: Source, script: str, task_folder: Path) -> list[Row]:
 
 def _parsed_output(name: str, script: str, output: bytes, remedy: str) -> list[Row]:
     rows: list[Row] = []
-    for number, line in enumerate(output.decode(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(output.decode(errors="replace").split("\n"), start=1):  # U+2028 may stand in JSON
         if not line.strip():
             continue
         try:

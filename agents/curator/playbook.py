@@ -118,7 +118,8 @@ def _convert(mixture: Mixture, formats: Sequence[Convert]) -> Mixture:
     """The mixture with the files of its other formats. Raises BadInput for one that none of its rows has."""
     if not formats:
         return mixture
-    records = [json.loads(line) for line in Path(mixture.path).read_text(encoding="utf-8").splitlines()]
+    with Path(mixture.path).open(encoding="utf-8") as lines:  # `splitlines` would part at U+2028
+        records = [json.loads(line) for line in lines]
     return mixture.model_copy(update={"converted": tuple(_converted(mixture, records, one) for one in formats)})
 
 

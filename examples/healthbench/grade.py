@@ -150,7 +150,8 @@ def main() -> None:
     for name in ("model", "split", "items", "output"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args()
-    items = [json.loads(line) for line in Path(given.items).read_text(encoding="utf-8").splitlines()]
+    with Path(given.items).open(encoding="utf-8") as lines:
+        items = [json.loads(line) for line in lines]
     made = answers(given.model, [item["prompt"] for item in items])
     Path(given.output).write_text(json.dumps(result(scores([item["row"] for item in items], made))), encoding="utf-8")
 

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from agents.curator import form, tools
 from agents.curator.choices import Choice, OtherFormat
+from agents.curator.playbook import Convert, _convert
 from agents.form import BadForm
-from protocol.data import DataPlan
+from protocol.data import DataPlan, Mixture
 from tests.agents.curator_desk import Curating
 from tests.agents.test_curator import Scorer, days, request, rows_of, scorer, spoilt, write
+from tools import jsonl
 from tools.apart import run as apart
 from tools.filters import Filter
 from tools.tool import ToolFault
@@ -208,3 +210,14 @@ async def test_rows_come_in_the_formats_of_trl(at_work: Curating) -> None:
     assert pairs.rows == messages.rows == made.mixture.rows
     with pytest.raises(BadForm, match="no row of the mixture has the format preference"):
         await plan(at_work, use("sound"), leave("mixed"), leave("bad"), formats=(formats[0],))
+
+
+def test_a_row_with_a_separator_of_lines_in_it_is_converted_whole(tmp_path: Path) -> None:
+    rows = [{"prompt": "one\u2028two", "completion": " three\u0085"}]
+    path = tmp_path / "m.jsonl"
+    mixture = Mixture(
+        name="m", path=str(path), sha256=jsonl.write(path, rows), rows=1, weights={"own": 1},
+        prompt_tokens_max=1, answer_tokens_max=1,
+    )  # fmt: skip
+    (made,) = _convert(mixture, [Convert(format="prompt_completion")]).converted
+    assert json.loads(Path(made.path).read_text(encoding="utf-8")) == rows[0]

@@ -145,7 +145,8 @@ def test_a_model_is_graded_from_its_folder_to_the_result(
     task = load_task(examples / "healthbench" / "task.yaml")
     held = rows(conversations, 3)
     items = tmp_path / "items.jsonl"
-    items.write_text("".join(json.dumps({"prompt": render(task.prompt, row), "row": row}) + "\n" for row in held))
+    asked = [{"prompt": f"{render(task.prompt, row)}\u2028", "row": row} for row in held]
+    items.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in asked), encoding="utf-8")
     result = tmp_path / "result.json"
     given = ["--model", str(examples / "tiny" / "model"), "--split", "dev", "--items", str(items)]
     monkeypatch.setattr("sys.argv", ["grade.py", *given, "--output", str(result)])

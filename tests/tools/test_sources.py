@@ -75,6 +75,16 @@ def test_a_generator_runs_in_the_task_folder_with_its_arguments(tmp_path: Path) 
     assert rows == [{"n": 0, "word": "hello"}, {"n": 1, "word": "hello"}]
 
 
+def test_a_line_of_a_generator_ends_at_the_end_of_line_alone(tmp_path: Path) -> None:
+    """JSON may hold U+2028, U+2029 and U+0085 as they are; texts of the web do."""
+    row = {"text": "one\u2028two\u2029three\u0085four"}
+    (tmp_path / "make.py").write_text(
+        f"import json, sys\nrow = json.dumps({row!r}, ensure_ascii=False)\n"
+        "sys.stdout.buffer.write(f'{row}\\r\\n{row}\\n'.encode())\n"
+    )
+    assert read_rows(Source(generator="make.py"), tmp_path) == [row, row]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
