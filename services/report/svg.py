@@ -91,7 +91,7 @@ def _intervals(chart: Chart, id: str) -> str:
             f'<g class="{mark.kind}"><title>{escape(_told(mark))}</title>',
             _line(x(mark.low), y, x(mark.high), y, "whisker"),
             f'<circle cx="{x(mark.value):.1f}" cy="{y:.1f}" r="6"/></g>',
-            _text(WIDTH - RIGHT + 12, y + 5, f"{mark.value:.3f}", kind="value"),
+            _text(WIDTH - 2, y + 5, f"{mark.value:.3f}", "end", "value"),
         ]
     return _svg(id, chart.title, chart.told, height, drawn)
 
