@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from tools.sizing.gpus import memory_gb
 
 ANSWER_SECONDS = 20.0
 """Ray starts an actor before it confirms a submission, but on a busy head node first a process for it."""
+NODES_SECONDS, NODES_POLL = 30.0, 0.5
+"""The Jobs API of a cluster that starts answers some seconds before the first machine is there."""
 LABEL = "postdocs_job"
 """Metadata that names the job."""
 TYPE = "accelerator_type:"
@@ -49,7 +52,12 @@ class RayCluster(Cluster):
 
     async def open(self) -> Machine:
         self._client = await self._ask(lambda: _Client(self.address))
-        return await self._ask(lambda: self._machine(self._jobs.get_address()))
+        deadline = time.monotonic() + NODES_SECONDS
+        while not (nodes := await self._ask(lambda: _nodes(self._jobs.get_address()))):
+            if time.monotonic() > deadline:
+                raise BackendFailed(f"Ray at {self.address or 'RAY_ADDRESS'} has no machine: see ray status")
+            await asyncio.sleep(NODES_POLL)
+        return cluster(self.cpus, nodes)
 
     async def submit(self, job: Job, control: Control, grant: Grant) -> str:
         command = [self.python, "-m", "services.executor.job.main", str(control.root)]
@@ -105,15 +113,6 @@ class RayCluster(Cluster):
                 return None
             raise
 
-    def _machine(self, address: str) -> Machine:
-        """What kinds of device the cluster has; how many jobs they take is Ray's to know."""
-        told = [node.resources_total or {} for node in list_nodes(address=address, filters=[("state", "=", "ALIVE")])]
-        nodes = tuple(
-            Node(cpus=int(one.get("CPU", 0)), memory_gb=one.get("memory", 0.0) / 1e9, gpus=tuple(_gpus(one)))
-            for one in told
-        )
-        return cluster(self.cpus, nodes)
-
     async def _ask(self, call: Callable[[], Answer]) -> Answer:
         """An answer of the cluster. Raises `BackendFailed`."""
         try:
@@ -128,6 +127,15 @@ class _Client(JobSubmissionClient):
 
     def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
         return super()._do_request(method, endpoint, **({"timeout": ANSWER_SECONDS} | options))
+
+
+def _nodes(address: str) -> tuple[Node, ...]:
+    """What machines the cluster has; how many jobs they take is Ray's to know."""
+    told = [node.resources_total or {} for node in list_nodes(address=address, filters=[("state", "=", "ALIVE")])]
+    return tuple(
+        Node(cpus=int(one.get("CPU", 0)), memory_gb=one.get("memory", 0.0) / 1e9, gpus=tuple(_gpus(one)))
+        for one in told
+    )
 
 
 def _gpus(resources: dict[str, float]) -> list[Gpu]:

@@ -11,8 +11,10 @@ import pytest_asyncio
 from contract import BackendContract, Fresh, Traits
 from watched_job import WatchedJob
 
+from protocol.job import Needs
 from services.executor.backends.backend import Backend, BackendFailed
 from services.executor.backends.shared_folder import SharedFolderBackend
+from services.executor.inventory.placement import fits
 
 pytest.importorskip("ray", reason="the cluster extra is not installed")
 from ray_node import START_SECONDS, RayNode
@@ -73,3 +75,11 @@ class TestRay(BackendContract):
 
     async def lose(self, backend: Backend, watched: WatchedJob) -> None:
         await asyncio.to_thread(backend.node.kill)  # type: ignore[attr-defined]
+
+
+async def test_a_cluster_that_has_just_started_is_waited_for_until_it_tells_its_machines(
+    backend: SharedFolderBackend,
+) -> None:
+    assert [node.cpus for node in backend.machine.nodes] == [4]
+    assert fits(backend.machine, None, Needs(memory_gb=backend.machine.memory_gb))
+    assert not fits(backend.machine, None, Needs(memory_gb=backend.machine.memory_gb + 1))

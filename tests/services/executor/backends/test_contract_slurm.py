@@ -76,6 +76,7 @@ async def test_the_kinds_of_device_are_slurms(backend: SharedFolderBackend) -> N
     assert backend.device == "2 × h100 (slurm)"
     assert [gpu.memory_gb for gpu in backend.machine.gpus] == [80.0, 80.0]
     assert backend.machine.elastic and backend.machine.cpus == 1
+    assert [len(node.gpus) for node in backend.machine.nodes] == [2]
 
 
 async def test_what_a_job_needs_is_asked_of_slurm(backend: SharedFolderBackend, tmp_path, node: SlurmNode) -> None:  # type: ignore[no-untyped-def]
