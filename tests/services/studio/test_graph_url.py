@@ -23,14 +23,15 @@ def run(*arguments: object) -> Result:
 
 @contextmanager
 def another(body: object) -> Iterator[str]:
-    """A server that answers every POST with `body` as JSON."""
+    """A server that answers every POST with `body` as JSON, or with what that says of the path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(body).encode() if body is not None else b"<html>hello</html>")
+            told = body(self.path) if callable(body) else body
+            self.wfile.write(json.dumps(told).encode() if told is not None else b"<html>hello</html>")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -105,3 +106,20 @@ def test_a_run_is_resumed_there_with_nothing_but_its_name() -> None:
     result = run("resume", "mine", "--graph-url", "http://x", "--model", "playbook")
     assert result.exit_code == 2
     assert "--model does not go with --graph-url" in result.output
+
+
+def test_a_run_is_resumed_in_the_thread_that_drove_it_though_another_has_looked_on_since() -> None:
+    paths: list[str] = []
+    threads = [
+        {"thread_id": "looked-on", "values": {"run": "mine", "following": True}},
+        {"thread_id": "drove", "values": {"run": "mine", "following": False}},
+        {"thread_id": "drove-before", "values": {"run": "mine"}},
+    ]
+
+    def answer(path: str) -> object:
+        paths.append(path)
+        return [{"graph_id": "crew"}] if path == "/assistants/search" else threads
+
+    with another(answer) as url:
+        run("resume", "mine", "--graph-url", url)
+    assert [path for path in paths if path.endswith("/runs/stream")] == ["/threads/drove/runs/stream"]
