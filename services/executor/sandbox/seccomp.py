@@ -78,6 +78,10 @@ DENIED: dict[str, tuple[int, int]] = {
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _CLONE_FLAGS = 0x7E028080
 """CLONE_PARENT (a job is nobody else's parent), NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
+_THREAD, _FILES = 0x10000, 0x400
+"""CLONE_THREAD only with CLONE_FILES: what a thread has open that is not its process's, `usage` would not see."""
+_CLOSE_RANGE, _UNSHARE = (436, 436), 2
+"""close_range(2) with CLOSE_RANGE_UNSHARE would part them later."""
 _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. Not AF_VSOCK, which leads out of a virtual machine, nor any other."""
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -125,8 +129,11 @@ def program(machine: str, alone: bool = False) -> list[_Instruction]:
             made += [_Instruction(_JEQ, 0, 1, pair[known.column]), deny]
     made += _alone(known.column, deny, allow) if alone else []
     made += [_Instruction(_JEQ, 0, 1, _CLONE3[known.column]), absent]  # its flags cannot be seen; clone is used then
-    made += [_Instruction(_JEQ, 0, 4, _CLONE[known.column]), _Instruction(_LOAD, 0, 0, _ARG0)]
-    made += [_Instruction(_JSET, 0, 1, _CLONE_FLAGS), deny, allow]
+    made += [_Instruction(_JEQ, 0, 6, _CLONE[known.column]), _Instruction(_LOAD, 0, 0, _ARG0)]
+    made += [_Instruction(_JSET, 2, 0, _CLONE_FLAGS), _Instruction(_AND, 0, 0, _THREAD | _FILES)]
+    made += [_Instruction(_JEQ, 0, 1, _THREAD), deny, allow]
+    made += [_Instruction(_JEQ, 0, 4, _CLOSE_RANGE[known.column]), _Instruction(_LOAD, 0, 0, _ARG2)]
+    made += [_Instruction(_JSET, 0, 1, _UNSHARE), deny, allow]
     made += [_Instruction(_JEQ, 0, 3 + len(_FAMILIES), _SOCKET[known.column]), _Instruction(_LOAD, 0, 0, _ARG0)]
     made += [_Instruction(_JEQ, len(_FAMILIES) - place, 0, family) for place, family in enumerate(_FAMILIES)]
     made += [deny, allow]

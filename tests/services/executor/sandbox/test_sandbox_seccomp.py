@@ -18,7 +18,7 @@ ALLOW = 0x7FFF0000
 MACHINES = ("x86_64", "aarch64")
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 COLUMN = {"x86_64": 0, "aarch64": 1}
-CALLS = {"clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "ioctl": (16, 29)}
+CALLS = {"clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "ioctl": (16, 29), "close_range": (436, 436)}
 
 
 IGNORED = -1
@@ -62,8 +62,18 @@ def test_every_other_call_is_allowed(machine: str, number: int) -> None:
 @given(flags=st.integers(0, 2**40))
 def test_a_clone_may_make_threads_and_processes_but_no_namespace(machine: str, flags: int) -> None:
     refused = verdict(machine, CALLS["clone"][COLUMN[machine]], flags) == errno.EPERM
-    assert refused == bool(flags & 0x7E028080)
+    assert refused == (bool(flags & 0x7E028080) or flags & 0x10400 == 0x10000)
     assert verdict(machine, CALLS["clone3"][0], flags) == errno.ENOSYS
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_all_threads_of_a_process_have_the_same_files_open(machine: str) -> None:
+    """Or what one of them holds is seen by nobody."""
+    clone, close_range = (CALLS[name][COLUMN[machine]] for name in ("clone", "close_range"))
+    pthread = 0x3D0F00  # what glibc asks for
+    assert verdict(machine, clone, pthread) == 0
+    assert verdict(machine, clone, pthread & ~0x400) == errno.EPERM
+    assert [verdict(machine, close_range, 3, 9, flags) for flags in (0, 4, 2, 6)] == [0, 0, errno.EPERM, errno.EPERM]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -111,7 +121,7 @@ def test_alone_it_looks_at_whom_a_call_is_about(machine: str, first: int, second
     assert refused(more.SOCKETPAIR, first, second) == (first != 1 or second & 0xF != 1)
     assert verdict(machine, more.UTIMENSAT[column], 0, 0, second, alone=True) == (IGNORED if second else errno.EPERM)
     assert refused(CALLS["ioctl"], first, second) == (second in (*more.IOCTLS, 0x5412, 0x541C))
-    assert refused(CALLS["clone"], second) == bool(second & 0x7E028080)
+    assert refused(CALLS["clone"], second) == (bool(second & 0x7E028080) or second & 0x10400 == 0x10000)
 
 
 def test_calls_of_another_architecture_are_refused() -> None:
@@ -130,6 +140,7 @@ def tried(number, *arguments):
     ctypes.set_errno(0)
     result = libc.syscall(number, *arguments)
     return ctypes.get_errno() if result < 0 else 0
-print(json.dumps([tried(101, 0, 0, 0, 0), tried(272, 0x10000000), tried(41, 40, 1, 0), tried(435, 0, 0), tried(39)]))
+print(json.dumps([tried(101, 0, 0, 0, 0), tried(272, 0x10000000), tried(41, 40, 1, 0), tried(435, 0, 0), tried(39),
+                  tried(436, 900, 901, 0), tried(436, 900, 901, 2)]))
 """
-    assert warden.told(script) == [errno.EPERM, errno.EPERM, errno.EPERM, errno.ENOSYS, 0]
+    assert warden.told(script) == [errno.EPERM, errno.EPERM, errno.EPERM, errno.ENOSYS, 0, 0, errno.EPERM]
