@@ -17,8 +17,8 @@ from protocol.message import Message
 SECONDS = 60.0
 CHARACTERS = 12_000
 """About 3,000 tokens: a page to read, not a book."""
-_MARK = re.compile(r"<(\s*/\s*untrusted)", re.IGNORECASE)
-"""What a model might take for the end of the mark."""
+_MARK = re.compile(r"<(\s*/?\s*untrusted)", re.IGNORECASE)
+"""What a model might take for the end of the mark, or for another that is still open after it."""
 
 
 class ToolFault(Exception):
@@ -67,6 +67,6 @@ def cut(text: str, characters: int) -> str:
 
 
 def untrusted(text: str, source: str, *, inline: bool = False) -> str:
-    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark. `inline`: in one line."""
+    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark or open another. `inline`: in one line."""
     safe, end = _MARK.sub(r"<\\\1", text), "" if inline else "\n"
     return f'<untrusted source="{source}">{end}{" ".join(safe.split()) if inline else safe}{end}</untrusted>'

@@ -79,11 +79,15 @@ class Limit:
 
     def spend(self, *, tokens: int = 0, usd: float = 0.0, tool_calls: int = 0) -> None:
         """Count it here and in all around, then check. Raises `LimitExceeded`."""
+        self.count(tokens=tokens, usd=usd, tool_calls=tool_calls)
+        self.check()
+
+    def count(self, *, tokens: int = 0, usd: float = 0.0, tool_calls: int = 0) -> None:
+        """Of what has been had already: the reply that passes a limit is paid for, and may be the answer."""
         for limit in self._outwards():
             limit.tokens += tokens
             limit.usd += usd
             limit.tool_calls += tool_calls
-        self.check()
 
     def note(self, cost: Thought) -> None:
         """Count what another process has spent, of now or of before."""

@@ -150,7 +150,7 @@ class PatientClient(ChatCompletionClient):
         )
         usd = self._price.of(used.prompt_tokens, used.completion_tokens) if self._price else 0.0
         self.usd = None if self.usd is None else self.usd + usd
-        self._limit.spend(tokens=used.prompt_tokens + used.completion_tokens, usd=usd)
+        self._limit.count(tokens=used.prompt_tokens + used.completion_tokens, usd=usd)
 
     def create_stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[str | CreateResult, None]:
         raise NotImplementedError("minds do not stream")

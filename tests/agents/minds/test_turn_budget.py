@@ -120,3 +120,12 @@ async def test_an_answer_that_is_tried_for_too_long_ends_with_the_turn(monkeypat
         (tried,) = lab.heard(ToolCalled)
         assert tried.failed and tried.result == "trying your answer took longer than the 0 s that were left"
         assert "of 0.5 seconds" in lab.heard(Fallback)[0].reason
+
+
+async def test_the_reply_that_passes_a_limit_is_paid_for_and_counts_where_it_is_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = Limits(turn_allowance=Allowance(tokens=10))
+    async with laboratory(monkeypatch, lambda talk: Call("submit", {"text": "fine"}), limits=limits) as lab:
+        assert await lab.ask() == "fine" and not lab.heard(Fallback)
+        assert lab.heard(Thought)[0].prompt_tokens > 10
