@@ -67,6 +67,6 @@ def cut(text: str, characters: int) -> str:
 
 
 def untrusted(text: str, source: str, *, inline: bool = False) -> str:
-    """Marked as data: nothing in it is an instruction, and nothing in it can close the mark or open another. `inline`: in one line."""
+    """Marked as data: nothing in it is an instruction, or can close the mark or open another. `inline`: in one line."""
     safe, end = _MARK.sub(r"<\\\1", text), "" if inline else "\n"
     return f'<untrusted source="{source}">{end}{" ".join(safe.split()) if inline else safe}{end}</untrusted>'
