@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from agents.engineer.plan import Range, Recipe, Space
 from protocol.experiment import Entry
+from tools.sizing import recipe as sizes
 
 STARTUP_TRIALS = 3
 """Random draws before the model of good and bad regions is trusted; few, since every trial is a training."""
@@ -39,13 +40,19 @@ def suggest(space: Space, first: Recipe, past: Sequence[Entry], seed_text: str) 
 
 def _add(study: optuna.Study, distributions: dict[str, BaseDistribution], entry: Entry) -> None:
     """One past experiment as a finished trial; a killed or failed one counts as the worst."""
-    params = {name: entry.experiment.recipe.get(name) for name in distributions}
+    params = {name: _whole(entry.experiment.recipe).get(name) for name in distributions}
     if entry.score is None and entry.status not in ("killed", "failed"):
         return
     if any(not _inside(distributions[name], value) for name, value in params.items()):
         return
     value = entry.score.value if entry.score is not None else 0.0
     study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=value))
+
+
+def _whole(recipe: Recipe) -> Recipe:
+    """With the batch that a step of the optimizer saw: a remedy may have parted it."""
+    name, parts = "per_device_train_batch_size", sizes.accumulation(recipe)
+    return recipe if parts == 1 or name not in recipe else recipe | {name: sizes.batch(recipe) * parts}
 
 
 def _inside(distribution: BaseDistribution, value: Any) -> bool:

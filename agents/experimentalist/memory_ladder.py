@@ -9,10 +9,11 @@ import math
 import re
 from typing import Any
 
-from agents.experimentalist.job_config import TRAINER_BATCH, config_of, number, with_config
+from agents.experimentalist.job_config import config_of, number, with_config
 from agents.experimentalist.remedy import Remedy
 from protocol.experiment import Proposal
 from protocol.job import JobFailed
+from tools.sizing.recipe import TRAINER_BATCH
 
 GIB = 2**30 / 1e9
 _CAPACITY = re.compile(r"has a total capacity of ([\d.]+) (GiB|MiB)")

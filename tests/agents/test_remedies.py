@@ -68,7 +68,8 @@ async def test_out_of_memory_halves_the_batch_and_doubles_the_accumulation() -> 
     answer = await diagnosis("host_out_of_memory")
     assert config_of(answer) == CONFIG | {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 2}
     assert answer.retry is not None and answer.retry.job is not None
-    assert answer.retry.experiment.recipe["per_device_train_batch_size"] == 16
+    later = answer.retry.experiment.recipe
+    assert (later["per_device_train_batch_size"], later["gradient_accumulation_steps"]) == (16, 2), "what follows too"
     assert answer.retry.job.files["config.yaml"].startswith("# sft-1: because\n")
 
 

@@ -32,6 +32,11 @@ LOADING_MINUTES = 15
 RUNNING = frozenset(("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "STOPPED"))
 """States in which a job has its machine (https://slurm.schedmd.com/squeue.html); squeue does not list ended ones."""
 
+GONE = frozenset(
+    ("down", "drained", "draining", "drng", "error", "fail", "failing", "failg", "inval", "unknown", "future")
+)
+"""States of a machine that takes no job (https://slurm.schedmd.com/sinfo.html)."""
+
 
 class SlurmCluster(Cluster):
     """A cluster, by its command-line tools."""
@@ -43,14 +48,9 @@ class SlurmCluster(Cluster):
         self.cpus, self.python = cpus, python
 
     async def open(self) -> Machine:
-        lines = (await _run("sinfo", "--noheader", "--Node", "--format=%N|%c|%m|%G|%T")).splitlines()
-        told = {fields[0]: fields for fields in (line.strip().split("|") for line in lines) if len(fields) == 5}
-        if not told:
+        nodes = nodes_of(await _run("sinfo", "--noheader", "--Node", "--format=%N|%c|%m|%G|%T"))
+        if not nodes:
             raise BackendFailed("Slurm has no machine for you: see sinfo")
-        nodes = tuple(
-            Node(cpus=_number(cpus), memory_gb=_number(megabytes) * 2**20 / 1e9, gpus=gpus_of(gres))
-            for _, cpus, megabytes, gres, _ in told.values()
-        )
         return cluster(self.cpus, nodes)
 
     async def submit(self, job: Job, control: Control, grant: Grant) -> str:
@@ -98,6 +98,15 @@ class SlurmCluster(Cluster):
             return "".join(path.read_text(errors="replace") for path in (control.root / "slurm").glob("*.out"))
 
         return await asyncio.to_thread(read)
+
+
+def nodes_of(told: str) -> tuple[Node, ...]:
+    """The machines that take jobs, from what sinfo says: a line a node and partition, `node|cpus|MB|GRES|state`."""
+    found = {}
+    for name, cpus, megabytes, gres, state in (line.strip().split("|") for line in told.splitlines() if line.strip()):
+        if state.strip("*~#!%$@^-+").lower() not in GONE:
+            found[name] = Node(cpus=_number(cpus), memory_gb=_number(megabytes) * 2**20 / 1e9, gpus=gpus_of(gres))
+    return tuple(found.values())
 
 
 def gpus_of(gres: str) -> tuple[Gpu, ...]:

@@ -33,3 +33,17 @@ def test_slurms_gpus_are_read_from_its_gres() -> None:
     assert [gpu.memory_gb for gpu in mixed] == [40.0, 80.0]
     assert [(gpu.uuid, gpu.name, gpu.memory_gb) for gpu in gpus_of("gpu:1")] == [("gpu", "GPU", 0.0)]
     assert gpus_of("(null)") == gpus_of("") == gpus_of("mps:100") == ()
+
+
+def test_slurms_machines_are_those_that_take_jobs() -> None:
+    pytest.importorskip("submitit", reason="the cluster extra is not installed")
+    from services.executor.backends.slurm import nodes_of
+
+    lines = (
+        "n1|8|64000|gpu:h100:2|mixed",
+        "n1|8|64000|gpu:h100:2|mixed",
+        "n2|96|512000|gpu:8|drained*",
+        "n3|4|1000+|(null)|idle~",
+    )
+    nodes = nodes_of("\n".join(lines) + "\n")
+    assert [(node.cpus, round(node.memory_gb), len(node.gpus)) for node in nodes] == [(8, 67, 2), (4, 1, 0)]
