@@ -3,12 +3,11 @@ into the journal, and a node that LangGraph runs again finds it there."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from langgraph.types import interrupt
 
-from protocol.brief import Task
+from protocol.brief import is_task_text
 from protocol.bus import Bus
 from protocol.envelope import wrap
 from protocol.journal import Journal
@@ -16,7 +15,6 @@ from protocol.studio import Approval, ApprovalWanted, approval_id
 
 YES = frozenset({"yes", "y", "ok", "okay", "approve", "approved", "accept", "go", "run", "true"})
 NO = frozenset({"no", "n", "stop", "cancel", "reject", "ignore", "false", ""})
-_FIELD = re.compile(rf"^(?:{'|'.join(Task.model_fields)}):", re.MULTILINE)
 
 
 async def approval(bus: Bus, run: str, about: str, shown: str, how: str, thread: str) -> Approval:
@@ -64,12 +62,7 @@ def read(answer: Any, about: str) -> Approval:
     words = str(answer).strip()
     if _plain(words) in YES | NO:
         return Approval(about=about, yes=_is_yes(words))
-    return Approval(about=about, yes=is_task_file(words), words=words)
-
-
-def is_task_file(words: str) -> bool:
-    """Whether this is the text of a task, and not a wish, which may have several lines as well."""
-    return "\n" in words.strip() and _FIELD.search(words) is not None
+    return Approval(about=about, yes=is_task_text(words), words=words)
 
 
 def _is_yes(answer: Any) -> bool:

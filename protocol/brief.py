@@ -207,6 +207,14 @@ class Task(Part):
         return self
 
 
+_FIELD = re.compile(rf"^(?:{'|'.join(Task.model_fields)}):(?:\s|$)", re.MULTILINE)
+
+
+def is_task_text(words: str) -> bool:
+    """Whether this is the text of a task file, and not a wish, which may have several lines as well."""
+    return "\n" in words.strip() and _FIELD.search(words) is not None
+
+
 class Choices(Part):
     """How a run is to be done, whatever its task; a run that is resumed goes on as it began. Each is in the `Brief`."""
 

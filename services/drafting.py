@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os.path
 import random
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 from agents import registry
+from protocol.brief import is_task_text
 from protocol.errors import BadInput
 from services.task_columns import first_columns
 from services.task_file import EXAMPLE_TASK, load_task
@@ -63,12 +65,13 @@ def draft(words: str, drafts: Path) -> Draft:
     words = words.strip()
     if not words:
         raise BadInput(f"there is nothing to make a task of: write a goal, or give a task file such as {EXAMPLE_TASK}")
-    if "\n" in words or re.match(r"^\w+:\s", words):
+    if is_task_text(words):
         return _checked(words, Path.cwd(), "the task as it was given", pasted=True)
     path = Path(words).expanduser()
-    if path.exists() or (" " not in words and path.suffix in (".yaml", ".yml")):
+    if os.path.exists(path) or (" " not in words and path.suffix in (".yaml", ".yml")):  # noqa: PTH110 (see goal.py)
         load_task(path)
         return _checked(path.read_text(), path.resolve().parent, f"the task file {path}")
+    words = " ".join(words.split())
     known = _known(words)
     if known is not None:
         return _of_known(words, known)

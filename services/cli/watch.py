@@ -155,5 +155,5 @@ async def _follow(folder: RunFolder | RunOnBus, tell: OnEnvelope) -> RunEnded | 
                 after = sequence
                 if ledger.ended is not None:
                     return ledger.ended
-            if not keeps_going(folder):
+            if not keeps_going(folder) or not journal.bus.client.is_connected:  # resumed, a run is at another address
                 return None

@@ -33,6 +33,12 @@ def test_a_sentence_about_a_known_task_is_that_task_with_its_wishes(cli: Cli, ru
     assert (task.name, task.target, task.budget.time) == ("dates", 0.95, 180.0)
 
 
+def test_a_goal_may_be_long_and_have_lines(cli: Cli, runs_dir: Path) -> None:
+    done = cli("run", f"teach the tiny model dates\n(all of them: {'and more, ' * 40})\nin 3 minutes", "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert load_task(drafted(runs_dir)).budget.time == 180.0
+
+
 def test_a_sentence_with_a_model_and_rows_is_a_task_of_these(cli: Cli, runs_dir: Path, tmp_path: Path) -> None:
     rows = tmp_path / "capitals.csv"
     rows.write_text("question,answer\n" + "".join(f"what is {n}?,{n}\n" for n in range(100)))
