@@ -109,8 +109,7 @@ async def _drafted(live: Live, words: str, update: dict[str, Any]) -> Command[On
     if not words:
         told = "Say what the crew is to do: a goal in a sentence, a task file's path or text; or give the id of a run."
         return Command(goto=_END, update=update | {"messages": [AIMessage(told, name="desk")]})
-    asked = words if is_task_text(words) else " ".join(words.split())
-    made = await live.ask(DraftTask(words=asked), TaskDrafted)
+    made = await live.ask(DraftTask(words=words), TaskDrafted)
     reply = AIMessage(f"{made.how}\n\n```yaml\n{made.text.strip()}\n```", name="desk")
     drafted = {"run": made.run, "draft": made.text, "folder": made.folder, "tried": 0, "messages": [reply]}
     return Command(goto="approve", update=_FRESH | update | drafted)
