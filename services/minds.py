@@ -20,7 +20,7 @@ from protocol.bus import Bus
 from protocol.errors import BadInput
 from protocol.journal import Journal
 from protocol.mcp import ServerTools
-from protocol.message import Message, message_id
+from protocol.message import Message
 from services.account import Account, AccountedMind
 from tools import mcp
 from tools.mcp import Servers
@@ -76,8 +76,7 @@ class RunMinds:
 
     async def _brief(self, run: str) -> Brief | None:
         journal = Journal(self.bus, run)
-        found = await journal.find(message_id(run, "brief")) if await journal.exists() else None
-        return found.data if found is not None and isinstance(found.data, Brief) else None
+        return await journal.brief() if await journal.exists() else None
 
     def _opened(self, run: str, brief: Brief) -> Account:
         """The run's limits; beside them its MCP servers, which are told what they offered before."""
