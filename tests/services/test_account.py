@@ -78,12 +78,12 @@ async def test_a_budget_is_spent_once_not_once_a_process(bus: Bus, model: Script
     answer = model.billed[0]
     journal = Journal(bus, RUN)
     await bus.jetstream.delete_stream(journal.stream)
-    journal = await opened(bus, tokens=3 * answer - 1)  # the third passes it, and is the last
+    journal = await opened(bus, tokens=3 * answer)
     crew, elsewhere = RunMinds(bus), RunMinds(bus)
     told = [await talk(minds, journal) for _ in range(3) for minds in (crew, elsewhere, RunMinds(bus))]
-    assert [answer == "so it is" for answer in told] == [True] * 3 + [False] * 6
+    assert [answer == "so it is" for answer in told] == [True] * 4 + [False] * 5
     assert "the run has used" in str((await said(journal, Fallback))[-1])
-    assert len(await said(journal, Thought)) == 4, "the one that passed it, and none after"
+    assert len(await said(journal, Thought)) == 4, "the one that passes it is the last"
 
 
 async def test_what_a_former_process_has_spent_is_counted(bus: Bus, model: ScriptedServer) -> None:
