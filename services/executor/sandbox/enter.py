@@ -158,6 +158,7 @@ def _keep(init: int, job: int) -> NoReturn:
     """Pass signals on until the job ends; see that nothing of it is left; end as it did."""
     keeper.default_signals()
     ended: dict[int, int] = {}
+    keeper.reap(ended, os.WNOHANG)
     while job not in ended and init not in ended:
         number = signal.sigwait(keeper.KEPT)
         if number == KILL:

@@ -130,6 +130,7 @@ def _keep(init: int, ready: int) -> NoReturn:
     said = os.read(ready, 64)
     ended: dict[int, int] = {}
     job = int(said) if said else 0
+    keeper.reap(ended, os.WNOHANG)
     while init not in ended:
         number = signal.sigwait(keeper.KEPT)
         if number == keeper.KILL:

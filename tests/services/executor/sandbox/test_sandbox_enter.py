@@ -141,6 +141,21 @@ def test_it_ends_as_the_job_ended(script: str, code: int, either: Warden) -> Non
     assert either.run(script).returncode == code
 
 
+def test_a_job_that_ends_before_its_keeper_listens_is_heard_of(either: Warden) -> None:
+    late = """
+import time
+from services.executor.sandbox import keeper
+listens = keeper.default_signals
+keeper.default_signals = lambda: (time.sleep(0.5), listens())
+"""
+    script = "import os; os._exit(7)"
+    process = either.start(script, before=late)
+    try:
+        assert process.wait(timeout=30) == 7
+    finally:
+        process.kill()
+
+
 def test_a_signal_for_saving_comes_to_the_job_alone_and_one_for_ending_to_its_group(either: Warden) -> None:
     script = """
 import os, signal, subprocess, sys, time
