@@ -238,6 +238,7 @@ async def test_two_runs_on_one_worker_stay_apart(run: CrewRun, worker: WorkerPro
 
 
 async def test_the_worker_is_found_on_the_bus(run: CrewRun, worker: WorkerProcess) -> None:
+    await run.end(await run.submit("a.py", id="a", script="print('it has started')"))
     answer = json.loads((await run.bus.client.request("$SRV.PING.worker", timeout=10)).data)
     assert answer["name"] == "worker"
     assert answer["metadata"] == {

@@ -41,6 +41,8 @@ OPEN = {
 @pytest.fixture(scope="module")
 def open_house() -> Iterator[Prison]:
     with built(*BARE, sandboxed=False) as made:
+        for script, names in OPEN.items():  # what is read is read before it is written over
+            made.once(script, names)
         yield made
 
 
