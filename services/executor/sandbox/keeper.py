@@ -26,7 +26,7 @@ def reap(ended: dict[int, int], options: int = 0) -> None:
 
 
 def default_signals() -> None:
-    """A SIGCHLD that was pending is gone after it (sigaction(2)): whoever has children looks at them once, then waits."""
+    """A SIGCHLD that was pending is gone after it (sigaction(2)): who has children looks at them once, then waits."""
     for number in KEPT:
         signal.signal(number, signal.SIG_DFL)
 
