@@ -23,13 +23,16 @@ LONGEST = 64
 @contextlib.contextmanager
 def keys(press: Callable[[str], None]) -> Iterator[None]:
     """`press(name)` at each key: one of `NAMES`' meanings, or the character itself. Without a terminal to read from
-    there are no keys. Within a running loop."""
+    there are no keys. Within a running loop.
+
+    The settings change at once (TCSANOW): a terminal that takes no output for the moment, to Ctrl-S or because nobody
+    reads it, would else keep us waiting, deaf to Ctrl-C."""
     if not sys.stdin.isatty():
         yield
         return
     loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)  # each key at once and unseen; signals as before
+    tty.setcbreak(descriptor, termios.TCSANOW)  # each key at once and unseen; signals as before
 
     def read() -> None:
         for key in split(os.read(descriptor, LONGEST).decode(errors="ignore")):
@@ -40,7 +43,7 @@ def keys(press: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
 def split(typed: str) -> list[str]:

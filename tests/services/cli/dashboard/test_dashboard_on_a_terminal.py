@@ -44,7 +44,13 @@ class Terminal:
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
-            command, stdin=self._slave, stdout=self._slave, stderr=self._slave, env=environment, start_new_session=True
+            command,
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in a shell's background ignore it
         )
         self.text = ""
 
@@ -63,7 +69,7 @@ class Terminal:
         return self.text[since:]
 
     def end(self) -> int:
-        """Its exit code. It is read from until then: one that nobody reads waits, when it gives its settings back."""
+        """Its exit code. It is read from until then: one that nobody reads waits until its last words are taken."""
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it goes on: {self.text[-2000:]!r}"
