@@ -35,7 +35,14 @@ def keys(press: Callable[[str], None]) -> Iterator[None]:
     tty.setcbreak(descriptor, termios.TCSANOW)  # each key at once and unseen; signals as before
 
     def read() -> None:
-        for key in split(os.read(descriptor, LONGEST).decode(errors="ignore")):
+        try:
+            typed = os.read(descriptor, LONGEST)
+        except OSError:  # the terminal is gone
+            typed = b""
+        if not typed:
+            loop.remove_reader(descriptor)
+            press("quit")
+        for key in split(typed.decode(errors="ignore")):
             press(key)
 
     loop.add_reader(descriptor, read)
@@ -43,7 +50,8 @@ def keys(press: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSANOW, before)
+        with contextlib.suppress(termios.error):  # it is gone
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
 def split(typed: str) -> list[str]:

@@ -135,6 +135,14 @@ def test_ctrl_c_leaves_a_run_that_stands_still_as_it_was(runs: Path) -> None:
         assert terminal.settings == terminal.before
 
 
+def test_it_ends_when_its_terminal_is_gone(runs: Path) -> None:
+    with watching(runs, UNENDED) as terminal:
+        terminal.wait_for("stopped, go on")
+        os.close(terminal.master)
+        terminal.master = os.open(os.devnull, os.O_RDONLY)
+        terminal.process.wait(timeout=PATIENCE)
+
+
 async def test_it_follows_a_run_that_goes_on_and_leaves_it_alone(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / RUN)
     folder.root.mkdir()
