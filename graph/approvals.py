@@ -62,7 +62,7 @@ def read(answer: Any, about: str) -> Approval:
     words = str(answer).strip()
     if _plain(words) in YES | NO:
         return Approval(about=about, yes=_is_yes(words))
-    return Approval(about=about, yes=is_task_text(words), words=words)
+    return Approval(about=about, yes="\n" in words and is_task_text(words), words=words)
 
 
 def _is_yes(answer: Any) -> bool:

@@ -211,8 +211,8 @@ _FIELD = re.compile(rf"^(?:{'|'.join(Task.model_fields)}):(?:\s|$)", re.MULTILIN
 
 
 def is_task_text(words: str) -> bool:
-    """Whether this is the text of a task file, and not a wish, which may have several lines as well."""
-    return "\n" in words.strip() and _FIELD.search(words) is not None
+    """Whether this is the text of a task file, or a line of one, and not a wish, which may have several lines too."""
+    return _FIELD.search(words) is not None
 
 
 class Choices(Part):

@@ -39,6 +39,11 @@ def test_a_goal_may_be_long_and_have_lines(cli: Cli, runs_dir: Path) -> None:
     assert load_task(drafted(runs_dir)).budget.time == 180.0
 
 
+def test_half_a_task_is_told_what_it_lacks(cli: Cli) -> None:
+    done = cli("run", "name: half of a task")
+    assert done.exit_code == 2 and "'goal' is missing" in done.stderr
+
+
 def test_a_sentence_with_a_model_and_rows_is_a_task_of_these(cli: Cli, runs_dir: Path, tmp_path: Path) -> None:
     rows = tmp_path / "capitals.csv"
     rows.write_text("question,answer\n" + "".join(f"what is {n}?,{n}\n" for n in range(100)))
