@@ -94,7 +94,8 @@ class Worker:
             await self.queue.open()
             await self._presence.open()
             await self.bus.client.subscribe(subjects.cancel(), cb=self._cancel)
-            await self.bus.client.flush()  # no job is taken before cancel requests are heard
+            # no job is taken before cancel requests are heard; a flush that is cancelled spoils the client's next one
+            await asyncio.shield(self.bus.client.flush())
             await self.backend.open()
             log.info("worker %s takes jobs from %s (%s)", self.name, self.queue.name, self.backend.device)
             while self.condition != "draining" or self._held:
